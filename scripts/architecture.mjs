@@ -1,0 +1,28 @@
+/**
+ * Which folder of src may import which: the arrows of docs/architecture.md, as data.
+ * ESLint turns each missing arrow into an error; a test checks that it does.
+ */
+export const arrows = {
+  controller: [],
+  workspaces: ["controller"],
+  stores: ["controller"],
+  orchestration: ["controller", "workspaces", "stores"],
+  persistence: ["controller", "workspaces", "stores", "orchestration"],
+  telemetry: [],
+  http: ["controller", "workspaces", "stores", "orchestration"],
+  cli: ["http", "workspaces", "orchestration"],
+  "auth-worker": ["workspaces"],
+  "sync-worker": ["workspaces", "stores"],
+  dev: [
+    "controller",
+    "workspaces",
+    "stores",
+    "orchestration",
+    "persistence",
+    "telemetry",
+    "http",
+    "auth-worker",
+    "sync-worker",
+    "main"
+  ]
+}

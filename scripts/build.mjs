@@ -1,0 +1,60 @@
+/**
+ * Bundles the programs into dist/ (about a second):
+ *   server.js, dev.js            our own code in one file each; npm packages stay in node_modules
+ *   wso.js                       everything in one file, for a short start
+ *   workers/<name>.mjs           what workerd runs
+ */
+import { build } from "esbuild"
+import { existsSync } from "node:fs"
+import { chmod, rm } from "node:fs/promises"
+
+const present = (entries) =>
+  Object.fromEntries(Object.entries(entries).filter(([, source]) => existsSync(source)))
+
+const common = { bundle: true, format: "esm", sourcemap: true, logLevel: "warning", legalComments: "none" }
+
+await rm("dist", { recursive: true, force: true })
+
+await Promise.all([
+  build({
+    ...common,
+    platform: "node",
+    target: "node20.19",
+    packages: "external",
+    entryPoints: present({ server: "src/main.ts", dev: "src/dev/main.ts" }),
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+    outdir: "dist"
+  }),
+  build({
+    ...common,
+    platform: "node",
+    target: "node20.19",
+    minify: true,
+    keepNames: true,
+    sourcemap: false,
+    entryPoints: present({ wso: "src/cli/main.ts" }),
+    banner: {
+      js: "#!/usr/bin/env node\nimport{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);"
+    },
+    outdir: "dist"
+  }),
+  build({
+    ...common,
+    platform: "browser",
+    target: "es2022",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*", "node:*"],
+    minify: true,
+    keepNames: true,
+    sourcemap: false,
+    entryPoints: present({
+      "auth-worker": "src/auth-worker/worker.ts",
+      "sync-worker": "src/sync-worker/worker.ts"
+    }),
+    outdir: "dist/workers",
+    outExtension: { ".js": ".mjs" }
+  })
+])
+
+if (existsSync("dist/wso.js")) await chmod("dist/wso.js", 0o755)
