@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config"
 
 export default defineConfig({
   test: {
+    poolOptions: { forks: { minForks: 1, maxForks: 2 } },
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 20_000 } },
       {
@@ -11,8 +12,7 @@ export default defineConfig({
           globalSetup: ["test/build.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          pool: "forks",
-          poolOptions: { forks: { maxForks: 2 } }
+          pool: "forks"
         }
       },
       {
@@ -22,8 +22,7 @@ export default defineConfig({
           globalSetup: ["test/build.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          pool: "forks",
-          poolOptions: { forks: { maxForks: 2 } }
+          pool: "forks"
         }
       }
     ]

@@ -1,13 +1,15 @@
 /**
  * What this server asks of a store, and nothing more, so that a driver can be heavy (a full LiveStore) or
  * light (a tail of a workspace's events).
+ *
+ * News, connectivity and death reach us as synchronous signals and not as streams: an idle store then costs
+ * no fiber of ours, and 100,000 of them fit in one process (docs/decisions/0006).
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 
 /** A position in a store's confirmed history. Opaque: made by a driver, given back to the same kind of driver. */
 export type Cursor = string
@@ -63,39 +65,54 @@ export class CommitError extends Schema.TaggedError<CommitError>()("CommitError"
   message: Schema.String
 }) {}
 
+/**
+ * How an open store tells its owner what happens to it. Called synchronously from the driver: cheap, never
+ * throwing, and never after the store's scope has closed.
+ */
+export interface StoreSignals {
+  /** There are confirmed events up to `head`. Also called once after opening when there is any history. */
+  readonly onNews: (head: Cursor) => void
+  /** The connectivity has changed. Never called twice in a row with the same `isConnected`. */
+  readonly onConnectivity: (connectivity: Connectivity) => void
+  /** The store has died by itself (law 9). Called at most once; closing the scope is no death. */
+  readonly onDeath: (death: StoreDied) => void
+}
+
 /** An open store. It lives as long as the Scope it was opened in. */
 export interface OpenStore {
   readonly storeId: string
   /**
-   * The confirmed events behind `since` (from the beginning when none), then live ones, for ever.
-   * Fails when the store dies; ends only with its consumer's scope.
+   * The confirmed events behind `since` (from the beginning when none), oldest first, at most `limit`.
+   * Empty when there is nothing newer: wait for `onNews`. Reading never loses or skips an event.
    */
-  readonly events: (since: Option.Option<Cursor>) => Stream.Stream<StoreEvent, StoreDied>
+  readonly read: (
+    since: Option.Option<Cursor>,
+    limit: number
+  ) => Effect.Effect<ReadonlyArray<StoreEvent>, StoreDied>
   /**
    * Writes one event and returns once the backend has confirmed it. Commits of one store are serial.
+   * Bounded in time: an unconfirmed commit fails with `timeout` and may still arrive.
    */
   readonly commit: (event: StoreCommit) => Effect.Effect<void, CommitError>
-  /** The present connectivity. Cheap: read on every `/health`. */
-  readonly connectivity: Effect.Effect<Connectivity>
-  /** Connectivity's changes from now on, without repetitions. */
-  readonly connectivityChanges: Stream.Stream<Connectivity>
-  /** How far the store is. Cheap: read on every `/health`. */
-  readonly syncStatus: Effect.Effect<SyncStatus>
-  /** Completes when, and only when, the store has died by itself (law 9). Closing its scope is no death. */
-  readonly died: Effect.Effect<StoreDied>
+  /** The present connectivity. Synchronous and cheap: read on every `/health`. */
+  readonly connectivity: () => Connectivity
+  /** How far the store is. Synchronous and cheap: read on every `/health`. */
+  readonly syncStatus: () => SyncStatus
 }
 
 export class StoreDriver extends Context.Tag("workspace-orchestrator/stores/StoreDriver")<
   StoreDriver,
   {
-    /** `livestore` or `memory`: shown in `/health` as `storage`'s companion. */
     readonly name: "livestore" | "memory"
     /**
      * Opens the store and owns it in the caller's Scope: released exactly once, whatever happens (law 8).
      * Interrupting it midway leaves nothing behind. The driver bounds its own concurrency. Offline is no failure:
      * the store opens from what it has and connects when it can.
      */
-    readonly open: (storeId: string) => Effect.Effect<OpenStore, StoreOpenError, Scope.Scope>
+    readonly open: (
+      storeId: string,
+      signals: StoreSignals
+    ) => Effect.Effect<OpenStore, StoreOpenError, Scope.Scope>
     /**
      * Deletes the local data of a store that is not open, if there is any. Never touches anything outside the
      * data folder.
