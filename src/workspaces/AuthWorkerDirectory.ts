@@ -1,0 +1,289 @@
+/**
+ * The directory of an Auth Worker, over HTTP (wire contract, section 1). It reads a list or fails: there is no
+ * answer of a sick source that comes out as a smaller world (law 5).
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import type * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import {
+  DirectoryInconsistent,
+  DirectoryMalformed,
+  DirectoryRejected,
+  DirectoryUnavailable,
+  type DirectoryError
+} from "./DirectoryError.ts"
+import {
+  ChangesBody,
+  knownFeatures,
+  ListBody,
+  NotFoundBody,
+  WorkspaceRow,
+  type Feature
+} from "./Workspace.ts"
+import { WorkspaceDirectory, type Changes, type Listing } from "./WorkspaceDirectory.ts"
+
+export interface Options {
+  /** Such as `https://auth.example.com`, with or without a path. */
+  readonly baseUrl: string
+  readonly token: Redacted.Redacted
+  /** The longest that one request may take, its body included. Defaults to 10 s. */
+  readonly timeoutMs?: number
+  /** How often a call that failed for want of an answer is made again, within one refresh. Defaults to 2. */
+  readonly retries?: number
+  /** The largest body that is read. Defaults to 64 MiB: some 300,000 rows. */
+  readonly maxBodyBytes?: number
+}
+
+/** The contract's upper bound. */
+const PAGE_SIZE = 1_000
+/** A listing of more pages than this is taken for a loop. */
+const MAX_PAGES = 10_000
+/** How often a listing starts again because the set changed between two of its pages. */
+const MAX_LISTING_RESTARTS = 3
+/** Between two attempts of a call: 100 ms · 2^n, jittered. */
+const RETRY_BASE = "100 millis"
+/** A `Retry-After` of more than an hour is cut. */
+const MAX_RETRY_AFTER_MS = 3_600_000
+
+const featureSet = (announced: ReadonlyArray<string> | undefined): ReadonlySet<Feature> =>
+  new Set(knownFeatures.filter((feature) => announced?.includes(feature)))
+
+/** `Retry-After` in milliseconds: whole seconds or an HTTP date. */
+const retryAfterMs = (header: string | undefined, now: number): number | null => {
+  if (header === undefined) return null
+  const seconds = /^[0-9]{1,9}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now
+  return Number.isFinite(seconds) ? Math.min(Math.max(0, seconds), MAX_RETRY_AFTER_MS) : null
+}
+
+/** The first place in which a body breaks the schema: where and what was expected, never the value. */
+const malformed = (error: ParseResult.ParseError): DirectoryMalformed => {
+  const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
+  const path = issue === undefined || issue.path.length === 0 ? "body" : issue.path.map(String).join(".")
+  const expectation = issue?.message.split(", actual ")[0] ?? "not as the contract says"
+  return new DirectoryMalformed({
+    path,
+    message: `The directory's answer is malformed at ${path}: ${expectation}`
+  })
+}
+
+const isTransient = (error: DirectoryError): boolean =>
+  error._tag === "DirectoryUnavailable" && error.retryAfterMs === null && error.reason !== "timeout"
+
+const make = (options: Options) =>
+  Effect.gen(function* () {
+    const client = yield* HttpClient.HttpClient
+    const timeoutMs = options.timeoutMs ?? 10_000
+    const maxBodyBytes = options.maxBodyBytes ?? 64 * 1_048_576
+    const base = options.baseUrl.replace(/\/+$/, "")
+    /** The tag of the newest full listing, and the revision that it was of. */
+    let newest: { readonly etag: string; readonly revision: string } | undefined
+
+    const networkError = (error: HttpClientError.HttpClientError): DirectoryUnavailable =>
+      new DirectoryUnavailable({
+        reason: "network",
+        status: null,
+        retryAfterMs: null,
+        message: `The directory cannot be reached: ${error.reason}`
+      })
+
+    const statusError = (response: HttpClientResponse.HttpClientResponse, now: number): DirectoryError =>
+      response.status === 401 || response.status === 403
+        ? new DirectoryRejected({
+            status: response.status,
+            message: `The directory refuses SERVER_BYPASS_TOKEN (${response.status})`
+          })
+        : new DirectoryUnavailable({
+            reason: "status",
+            status: response.status,
+            retryAfterMs: retryAfterMs(response.headers["retry-after"], now),
+            message: `The directory answers ${response.status}`
+          })
+
+    const readText = (response: HttpClientResponse.HttpClientResponse) =>
+      response.stream.pipe(
+        Stream.mapError(networkError),
+        Stream.runFoldEffect({ size: 0, chunks: Chunk.empty<Uint8Array>() }, (read, chunk) =>
+          read.size + chunk.length > maxBodyBytes
+            ? Effect.fail(
+                new DirectoryMalformed({
+                  path: "body",
+                  message: `The directory's answer is larger than ${maxBodyBytes} bytes`
+                })
+              )
+            : Effect.succeed({ size: read.size + chunk.length, chunks: Chunk.append(read.chunks, chunk) })
+        ),
+        Effect.map(({ chunks }) => Buffer.concat(Chunk.toReadonlyArray(chunks)).toString("utf8"))
+      )
+
+    /** One GET. `accept` are the statuses that the caller reads itself; any other but 200 is an error. */
+    const get = (path: string, accept: ReadonlyArray<number>, headers: Record<string, string> = {}) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const response = yield* HttpClientRequest.get(`${base}${path}`).pipe(
+          HttpClientRequest.bearerToken(options.token),
+          HttpClientRequest.setHeaders({
+            accept: "application/json",
+            "x-client-name": "workspace-orchestrator",
+            ...headers
+          }),
+          client.execute,
+          Effect.mapError(networkError)
+        )
+        if (response.status !== 200 && !accept.includes(response.status)) {
+          return yield* Effect.fail(statusError(response, now))
+        }
+        const text = response.status === 304 || response.status === 410 ? "" : yield* readText(response)
+        return { status: response.status, etag: response.headers["etag"], text }
+      }).pipe(
+        Effect.scoped,
+        Effect.timeoutFail({
+          duration: timeoutMs,
+          onTimeout: () =>
+            new DirectoryUnavailable({
+              reason: "timeout",
+              status: null,
+              retryAfterMs: null,
+              message: `The directory did not answer within ${timeoutMs} ms`
+            })
+        }),
+        Effect.retry({
+          times: options.retries ?? 2,
+          schedule: Schedule.jittered(Schedule.exponential(RETRY_BASE)),
+          while: isTransient
+        })
+      )
+
+    const decode = <A, I>(schema: Schema.Schema<A, I>) => {
+      const parse = Schema.decodeUnknown(Schema.parseJson(schema))
+      return (text: string) => Effect.mapError(parse(text), malformed)
+    }
+    const decodeList = decode(ListBody)
+    const decodeChanges = decode(ChangesBody)
+    const decodeRow = decode(WorkspaceRow)
+    const decodeNotFound = decode(NotFoundBody)
+
+    /** One attempt at a whole listing; None when its first page says 304. */
+    const listOnce = (features: ReadonlySet<Feature>, etag: string | undefined) =>
+      Effect.gen(function* () {
+        const ids = new Set<string>()
+        let rows = 0
+        let cursor: string | undefined
+        let first: typeof ListBody.Type | undefined
+        let firstEtag: string | undefined
+        for (let page = 0; page < MAX_PAGES; page++) {
+          const query = new URLSearchParams()
+          if (features.has("pages")) query.set("limit", String(PAGE_SIZE))
+          if (cursor !== undefined) query.set("cursor", cursor)
+          const suffix = query.size === 0 ? "" : `?${query.toString()}`
+          const conditional = etag !== undefined && page === 0 ? { "if-none-match": etag } : {}
+          const answer = yield* get(`/internal/workspaces${suffix}`, [304], conditional)
+          if (answer.status === 304) {
+            if (conditional["if-none-match"] !== undefined) return Option.none<Listing>()
+            return yield* new DirectoryMalformed({
+              path: "status",
+              message: "The directory answers 304 to an unconditional request"
+            })
+          }
+          const body = yield* decodeList(answer.text)
+          first ??= body
+          firstEtag ??= answer.etag
+          if (body.metadata?.revision !== first.metadata?.revision) {
+            return yield* new DirectoryInconsistent({
+              reason: "revision-moved",
+              message: "The set changed while its pages were read"
+            })
+          }
+          rows += body.workspaces.length
+          for (const row of body.workspaces) ids.add(row.instanceId)
+          const next = body.metadata?.nextCursor ?? undefined
+          if (next === undefined || next === "") {
+            const total = body.metadata?.totalWorkspaces
+            if (total !== undefined && total > rows) {
+              return yield* new DirectoryInconsistent({
+                reason: "incomplete",
+                message: `The directory announces ${total} workspaces and lists ${rows} rows`
+              })
+            }
+            const revision = first.metadata?.revision ?? null
+            newest = revision === null || firstEtag === undefined ? undefined : { etag: firstEtag, revision }
+            return Option.some<Listing>({
+              ids,
+              revision,
+              environmentId: first.metadata?.environmentId ?? null,
+              features: featureSet(first.metadata?.features)
+            })
+          }
+          if (next === cursor) break
+          cursor = next
+        }
+        return yield* new DirectoryInconsistent({
+          reason: "incomplete",
+          message: "The directory's pages do not come to an end"
+        })
+      })
+
+    const list: WorkspaceDirectory["Type"]["list"] = (known) =>
+      Effect.suspend(() =>
+        listOnce(
+          known.features,
+          newest !== undefined && newest.revision === known.revision ? newest.etag : undefined
+        )
+      ).pipe(
+        Effect.retry({
+          times: MAX_LISTING_RESTARTS,
+          while: (error) => error._tag === "DirectoryInconsistent" && error.reason === "revision-moved"
+        })
+      )
+
+    const changes: WorkspaceDirectory["Type"]["changes"] = (since) =>
+      Effect.gen(function* () {
+        const all: Array<Changes["changes"][number]> = []
+        let from = since
+        for (let page = 0; page < MAX_PAGES; page++) {
+          const query = new URLSearchParams({ since: from, limit: String(PAGE_SIZE) })
+          const answer = yield* get(`/internal/workspaces/changes?${query.toString()}`, [410])
+          if (answer.status === 410) return Option.none()
+          const body = yield* decodeChanges(answer.text)
+          if (BigInt(body.revision) < BigInt(from)) {
+            return yield* new DirectoryInconsistent({
+              reason: "older-revision",
+              message: `The changes feed is at revision ${body.revision}, behind ${from}`
+            })
+          }
+          for (const { instanceId, kind } of body.changes) all.push({ instanceId, kind })
+          if (!body.hasMore) return Option.some({ changes: all, revision: body.revision })
+          const last = body.changes.at(-1)?.revision ?? from
+          if (BigInt(last) <= BigInt(from)) break
+          from = last
+        }
+        return yield* new DirectoryInconsistent({
+          reason: "incomplete",
+          message: "The changes feed does not come to an end"
+        })
+      })
+
+    const exists: WorkspaceDirectory["Type"]["exists"] = (instanceId) =>
+      Effect.gen(function* () {
+        const answer = yield* get(`/internal/workspaces/${encodeURIComponent(instanceId)}`, [404])
+        // A 404 of something else on the way (a proxy, an old route) is no evidence: the body must say it.
+        if (answer.status === 404) yield* decodeNotFound(answer.text)
+        else yield* decodeRow(answer.text)
+        return answer.status === 200
+      })
+
+    return WorkspaceDirectory.of({ list, changes, exists })
+  })
+
+export const layer = (options: Options): Layer.Layer<WorkspaceDirectory, never, HttpClient.HttpClient> =>
+  Layer.effect(WorkspaceDirectory, make(options))

@@ -1,0 +1,356 @@
+/**
+ * The desired set: the workspaces of the newest accepted snapshot of the directory, with the evidence about those
+ * that are missing from it. A workspace leaves the set only when `forget` says that it has been stopped; until then
+ * it stands there as absent, whatever restarts in between (laws 5, 6 and 12).
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
+import { DirectoryInconsistent, type DirectoryError } from "./DirectoryError.ts"
+import * as SnapshotStore from "./SnapshotStore.ts"
+import type { Absence, Entry, Snapshot } from "./SnapshotStore.ts"
+import type { Feature } from "./Workspace.ts"
+import { WorkspaceDirectory, type Changes, type Listing } from "./WorkspaceDirectory.ts"
+
+export type RefreshError = DirectoryError | CircuitBreaker.CircuitOpen
+
+/** `list` reads everything and checks the feed; `changes` reads what has changed, where the directory offers it. */
+export type RefreshKind = "list" | "changes"
+
+/** Where the accepted set came from. */
+export type Source = "auth-worker" | "snapshot" | "static" | "none"
+
+/** What the desired state says of one workspace. */
+export type Desired =
+  | { readonly _tag: "Present"; readonly pinned: boolean }
+  | { readonly _tag: "Absent"; readonly absence: Absence }
+  /** Neither the directory nor the snapshot has ever spoken of it, or it has been stopped. */
+  | { readonly _tag: "Unknown" }
+
+export interface Accepted {
+  /** The keys of which the desired state now says something else than before. */
+  readonly touched: ReadonlySet<string>
+}
+
+/** The accepted snapshot, as operators see it. `fetchedAt` is in milliseconds since the epoch. */
+export interface View {
+  readonly source: Source
+  readonly revision: string | null
+  readonly environmentId: string | null
+  readonly features: ReadonlySet<Feature>
+  readonly fetchedAt: number | null
+  readonly lastError: RefreshError | null
+}
+
+export interface Options {
+  /** The `STORE_IDS`: desired whatever the directory says, and never removed. */
+  readonly pinned: ReadonlyArray<string>
+  readonly breaker: CircuitBreaker.CircuitBreaker
+}
+
+export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces/DesiredState")<
+  DesiredState,
+  {
+    /**
+     * Reads the directory anew. Single-flight with one trailing rerun: a call during a refresh waits for the next
+     * one, which begins after the call, so a thousand calls cost at most two refreshes.
+     * A failure leaves the accepted snapshot as it is (law 5).
+     */
+    readonly refresh: (kind: RefreshKind) => Effect.Effect<void, RefreshError>
+    readonly get: (id: string) => Desired
+    /** Every id that is desired or absent but not yet stopped. */
+    readonly ids: () => Iterable<string>
+    readonly size: () => number
+    /** The absent ones with their evidence. */
+    readonly absences: () => ReadonlyMap<string, Absence>
+    readonly view: () => View
+    /** Runs on each accepted refresh, before the callers of `refresh` go on. */
+    readonly subscribe: (
+      listener: (accepted: Accepted) => Effect.Effect<void>
+    ) => Effect.Effect<void, never, Scope.Scope>
+    /** The absent workspace has been stopped: the desired state need not speak of it any more. */
+    readonly forget: (id: string) => Effect.Effect<void>
+    /** Asks the directory for this one id, where it can be asked; None where it cannot. */
+    readonly existsById: (id: string) => Effect.Effect<Option.Option<boolean>, RefreshError>
+  }
+>() {}
+
+/** One object for all that are simply there: a hundred thousand of them must stay cheap. */
+const PRESENT: Entry = { absence: null }
+
+/** A set that changes faster than it can be paged through is no sign of a sick source. */
+const speaksAgainst = (error: DirectoryError): boolean =>
+  !(error._tag === "DirectoryInconsistent" && error.reason === "revision-moved")
+
+const retryAfter = (error: DirectoryError): number | undefined =>
+  error._tag === "DirectoryUnavailable" ? (error.retryAfterMs ?? undefined) : undefined
+
+export const make = (options: Options) =>
+  Effect.gen(function* () {
+    const directory = yield* WorkspaceDirectory
+    const store = yield* SnapshotStore.SnapshotStore
+    const scope = yield* Effect.scope
+    const pinned: ReadonlySet<string> = new Set(options.pinned)
+    const listeners = new Set<(accepted: Accepted) => Effect.Effect<void>>()
+
+    const loaded = yield* store.load
+    const entries = new Map<string, Entry>(Option.isSome(loaded) ? loaded.value.entries : [])
+    const absent = new Map<string, Absence>()
+    for (const [id, entry] of entries) if (entry.absence !== null) absent.set(id, entry.absence)
+    let meta: Omit<Snapshot, "entries"> | undefined = Option.getOrUndefined(loaded)
+    let source: Source = meta !== undefined ? "snapshot" : pinned.size > 0 ? "static" : "none"
+    let lastError: RefreshError | null = null
+    /** The newest revision that came from a list, not from the feed: only then may a list be conditional. */
+    let listedRevision: string | null = null
+
+    const set = (id: string, absence: Absence | null, touched: Set<string>): void => {
+      const before = entries.get(id)
+      if (before === undefined ? absence !== null : before.absence === absence) return
+      entries.set(id, absence === null ? PRESENT : { absence })
+      if (absence === null) absent.delete(id)
+      else absent.set(id, absence)
+      touched.add(id)
+    }
+
+    const missed = (entry: Entry, now: number): Absence => ({
+      kind: entry.absence?.kind ?? "absent",
+      confirmations: (entry.absence?.confirmations ?? 0) + 1,
+      since: entry.absence?.since ?? now
+    })
+
+    const refuseOlder = (revision: string | null) =>
+      revision !== null && meta?.revision != null && BigInt(revision) < BigInt(meta.revision)
+        ? new DirectoryInconsistent({
+            reason: "older-revision",
+            message: `The directory offers revision ${revision}; ${meta.revision} has been accepted already`
+          })
+        : Effect.void
+
+    const applyListing = (listing: Listing, now: number) =>
+      Effect.gen(function* () {
+        if (
+          meta?.environmentId != null &&
+          listing.environmentId !== null &&
+          meta.environmentId !== listing.environmentId
+        ) {
+          return yield* new DirectoryInconsistent({
+            reason: "foreign-environment",
+            message: `The directory speaks for environment ${listing.environmentId}, not for ${meta.environmentId}`
+          })
+        }
+        yield* refuseOlder(listing.revision)
+        const touched = new Set<string>()
+        for (const id of listing.ids) set(id, null, touched)
+        for (const [id, entry] of entries) {
+          if (!listing.ids.has(id)) set(id, missed(entry, now), touched)
+        }
+        meta = {
+          revision: listing.revision,
+          environmentId: listing.environmentId ?? meta?.environmentId ?? null,
+          features: listing.features,
+          fetchedAt: now
+        }
+        listedRevision = listing.revision
+        return touched
+      })
+
+    /** The directory says that its list is still the one we know: once more, the absent ones are absent. */
+    const applyNotModified = (now: number): Set<string> => {
+      const touched = new Set<string>()
+      for (const id of [...absent.keys()]) set(id, missed(entries.get(id) ?? PRESENT, now), touched)
+      if (meta !== undefined) meta = { ...meta, fetchedAt: now }
+      return touched
+    }
+
+    const applyChanges = (changes: Changes, now: number) =>
+      Effect.gen(function* () {
+        yield* refuseOlder(changes.revision)
+        const touched = new Set<string>()
+        for (const { instanceId, kind } of changes.changes) {
+          const entry = entries.get(instanceId)
+          if (kind === "upsert") set(instanceId, null, touched)
+          else if (entry !== undefined) {
+            const since = entry.absence?.since ?? now
+            set(
+              instanceId,
+              { kind: "deleted", confirmations: entry.absence?.confirmations ?? 0, since },
+              touched
+            )
+          }
+        }
+        if (meta !== undefined) {
+          if (changes.revision !== meta.revision) listedRevision = null
+          meta = { ...meta, revision: changes.revision, fetchedAt: now }
+        }
+        return touched
+      })
+
+    /**
+     * A list shows only that workspaces are gone. Where the directory keeps a feed, it also says whether they were
+     * deleted, which is better evidence; a feed that cannot be read takes nothing away.
+     */
+    const explainAbsences = (since: string, touched: Set<string>) =>
+      directory.changes(since).pipe(
+        Effect.map(
+          Option.map(({ changes }) => {
+            for (const { instanceId, kind } of changes) {
+              const absence = absent.get(instanceId)
+              if (kind === "delete" && absence !== undefined)
+                set(instanceId, { ...absence, kind: "deleted" }, touched)
+            }
+          })
+        ),
+        Effect.ignore
+      )
+
+    const readChanges = (since: string) =>
+      Effect.flatMap(
+        directory.changes(since),
+        Option.match({
+          onNone: () => Effect.succeedNone,
+          onSome: (changes) =>
+            Effect.asSome(Effect.flatMap(Clock.currentTimeMillis, (now) => applyChanges(changes, now)))
+        })
+      )
+
+    const readList = Effect.gen(function* () {
+      const before = meta
+      const listing = yield* directory.list({
+        features: before?.features ?? new Set(),
+        revision: listedRevision
+      })
+      const now = yield* Clock.currentTimeMillis
+      if (Option.isNone(listing)) return applyNotModified(now)
+      const touched = yield* applyListing(listing.value, now)
+      const newlyAbsent = [...touched].some((id) => absent.get(id)?.confirmations === 1)
+      if (newlyAbsent && listing.value.features.has("changes") && before?.revision != null) {
+        yield* explainAbsences(before.revision, touched)
+      }
+      return touched
+    })
+
+    const read = (kind: RefreshKind) =>
+      Effect.gen(function* () {
+        // A snapshot of an earlier life is compared with a whole list before its revision is trusted.
+        if (kind === "changes" && source === "auth-worker" && meta?.features.has("changes") === true) {
+          const touched = meta.revision === null ? Option.none() : yield* readChanges(meta.revision)
+          // None is a 410: the feed no longer reaches back to our revision, so the list is read instead.
+          if (Option.isSome(touched)) return touched.value
+        }
+        return yield* readList
+      })
+
+    const refreshOnce = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>
+      options.breaker.protect(read(kind), { isFailure: speaksAgainst, retryAfterMs: retryAfter }).pipe(
+        Effect.tap((touched) =>
+          Effect.gen(function* () {
+            source = "auth-worker"
+            lastError = null
+            if (meta !== undefined) yield* store.save({ ...meta, entries }, touched)
+            yield* Effect.forEach(listeners, (listener) => listener({ touched }), { discard: true })
+          })
+        ),
+        Effect.tapError((error) =>
+          Effect.sync(() => {
+            // That the breaker is open explains less than the failure that has opened it.
+            if (error._tag !== "CircuitOpen" || lastError === null) lastError = error
+          })
+        ),
+        Effect.asVoid
+      )
+
+    interface Flight {
+      kind: RefreshKind
+      readonly landed: Deferred.Deferred<void, RefreshError>
+    }
+    let flying: Flight | undefined
+    let waiting: Flight | undefined
+
+    const fly = (flight: Flight): Effect.Effect<void> =>
+      refreshOnce(flight.kind).pipe(
+        Effect.intoDeferred(flight.landed),
+        Effect.ensuring(
+          Effect.suspend(() => {
+            const next = waiting
+            flying = next
+            waiting = undefined
+            return next === undefined ? Effect.void : Effect.asVoid(Effect.forkIn(fly(next), scope))
+          })
+        ),
+        Effect.asVoid
+      )
+
+    const refresh = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>
+      Effect.suspend(() => {
+        if (flying === undefined) {
+          const flight: Flight = { kind, landed: Deferred.unsafeMake(FiberId.none) }
+          flying = flight
+          return Effect.zipRight(Effect.forkIn(fly(flight), scope), Deferred.await(flight.landed))
+        }
+        // The refresh under way may have read before the caller's reason arose: it takes the next one (law 3).
+        waiting ??= { kind, landed: Deferred.unsafeMake(FiberId.none) }
+        if (kind === "list") waiting.kind = "list"
+        return Deferred.await(waiting.landed)
+      })
+
+    const get = (id: string): Desired => {
+      if (pinned.has(id)) return { _tag: "Present", pinned: true }
+      const entry = entries.get(id)
+      if (entry === undefined) return { _tag: "Unknown" }
+      return entry.absence === null
+        ? { _tag: "Present", pinned: false }
+        : { _tag: "Absent", absence: entry.absence }
+    }
+
+    return DesiredState.of({
+      refresh,
+      get,
+      ids: function* () {
+        for (const id of pinned) if (!entries.has(id)) yield id
+        yield* entries.keys()
+      },
+      size: () => {
+        let count = entries.size
+        for (const id of pinned) if (!entries.has(id)) count++
+        return count
+      },
+      absences: () => absent,
+      view: () => ({
+        source,
+        revision: meta?.revision ?? null,
+        environmentId: meta?.environmentId ?? null,
+        features: meta?.features ?? new Set(),
+        fetchedAt: meta?.fetchedAt ?? null,
+        lastError
+      }),
+      subscribe: (listener) =>
+        Effect.acquireRelease(
+          Effect.sync(() => listeners.add(listener)),
+          () => Effect.sync(() => listeners.delete(listener))
+        ),
+      forget: (id) =>
+        Effect.suspend(() => {
+          if (!absent.has(id)) return Effect.void
+          entries.delete(id)
+          absent.delete(id)
+          return meta === undefined ? Effect.void : store.save({ ...meta, entries }, new Set([id]))
+        }),
+      existsById: (id) =>
+        meta?.features.has("get") === true
+          ? options.breaker
+              .protect(directory.exists(id), { isFailure: speaksAgainst, retryAfterMs: retryAfter })
+              .pipe(Effect.map(Option.some))
+          : Effect.succeedNone
+    })
+  })
+
+export const layer = (
+  options: Options
+): Layer.Layer<DesiredState, never, WorkspaceDirectory | SnapshotStore.SnapshotStore> =>
+  Layer.scoped(DesiredState, make(options))

@@ -1,0 +1,41 @@
+/**
+ * The source of truth as the server asks it: which workspaces exist.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type { DirectoryError } from "./DirectoryError.ts"
+import type { Feature } from "./Workspace.ts"
+
+/** One complete list: all pages, all of one revision, every row well formed. */
+export interface Listing {
+  readonly ids: ReadonlySet<string>
+  /** Null where the directory has no revisions. */
+  readonly revision: string | null
+  readonly environmentId: string | null
+  readonly features: ReadonlySet<Feature>
+}
+
+/** What has changed since a revision, oldest first. */
+export interface Changes {
+  readonly changes: ReadonlyArray<{ readonly kind: "upsert" | "delete"; readonly instanceId: string }>
+  readonly revision: string
+}
+
+export class WorkspaceDirectory extends Context.Tag("workspace-orchestrator/workspaces/WorkspaceDirectory")<
+  WorkspaceDirectory,
+  {
+    /**
+     * The whole list, or a failure. `NotModified` (None) only when `knownRevision` is given and the directory says
+     * that nothing has changed since.
+     */
+    readonly list: (known: {
+      readonly revision: string | null
+      readonly features: ReadonlySet<Feature>
+    }) => Effect.Effect<Option.Option<Listing>, DirectoryError>
+    /** The changes behind `since`; None when the directory no longer remembers them (410): list again. */
+    readonly changes: (since: string) => Effect.Effect<Option.Option<Changes>, DirectoryError>
+    /** Whether the directory, asked for this one id, says that it exists. */
+    readonly exists: (instanceId: string) => Effect.Effect<boolean, DirectoryError>
+  }
+>() {}
