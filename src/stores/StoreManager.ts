@@ -1,0 +1,341 @@
+/**
+ * The stores that this process really has open. Each is owned by a Scope of its own and released exactly once (law 8);
+ * what is said about it is read off the live store and never off bookkeeping (law 9).
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import {
+  type StoreDied,
+  StoreDriver,
+  StoreOpenError,
+  type Connectivity,
+  type OpenStore,
+  type StoreSignals,
+  type SyncStatus
+} from "./StoreDriver.ts"
+
+export type StoreStatus = "connected" | "connecting" | "disconnected" | "error"
+
+/** What a store is doing, for decisions. Times are in milliseconds since the epoch. */
+export type Observed =
+  | { readonly _tag: "Closed" }
+  | { readonly _tag: "Opening"; readonly since: number }
+  | { readonly _tag: "Open"; readonly since: number; readonly connectivity: Connectivity }
+  /** It died by itself, `deaths` times within the flapping window; the newest at `at`. */
+  | { readonly _tag: "Dead"; readonly death: StoreDied; readonly deaths: number; readonly at: number }
+
+/** What a store is doing, for people. */
+export interface StoreView {
+  readonly storeId: string
+  readonly status: StoreStatus
+  readonly connectedAt: number | null
+  readonly lastConnectedAt: number | null
+  readonly lastDisconnectedAt: number | null
+  readonly statusHistory: ReadonlyArray<{ readonly status: StoreStatus; readonly at: number }>
+  readonly lastActivity: number | null
+  readonly errorCount: number
+  readonly reconnectAttempts: number
+  readonly lastError: string | null
+  readonly connectivity: Connectivity | null
+  readonly sync: SyncStatus | null
+}
+
+export type StoreSignal =
+  | { readonly _tag: "News"; readonly storeId: string }
+  | { readonly _tag: "Connectivity"; readonly storeId: string; readonly connectivity: Connectivity }
+  | { readonly _tag: "Died"; readonly storeId: string; readonly death: StoreDied }
+
+export interface Options {
+  /** The longest that opening one store may take, in milliseconds (`STORE_CONNECTION_TIMEOUT`). */
+  readonly openTimeoutMs: number
+}
+
+/** A store that does not close within this time is given up and reported; its scope goes on closing behind. */
+const CLOSE_TIMEOUT_MS = 15_000
+/** Deaths older than this no longer count as flapping. */
+export const FLAPPING_WINDOW_MS = 600_000
+const STATUS_HISTORY = 20
+/** How many stores are closed at once when the manager ends. */
+const CLOSE_CONCURRENCY = 32
+
+export class StoreManager extends Context.Tag("workspace-orchestrator/stores/StoreManager")<
+  StoreManager,
+  {
+    /** Opens the store unless it is open. A dead one is released first and opened afresh. */
+    readonly addStore: (storeId: string) => Effect.Effect<OpenStore, StoreOpenError>
+    /** Closes the store and forgets it. Nothing happens if there is none. */
+    readonly removeStore: (storeId: string) => Effect.Effect<void>
+    /** Declares an open store dead from our side, for instance because its processor has ended. */
+    readonly declareDead: (death: StoreDied) => Effect.Effect<void>
+    readonly observe: (storeId: string) => Observed
+    readonly openStore: (storeId: string) => OpenStore | undefined
+    readonly view: (storeId: string) => StoreView | undefined
+    readonly storeIds: () => Iterable<string>
+    readonly size: () => number
+    /** Hears every signal of every store. The listener is synchronous and must not throw. */
+    readonly subscribe: (listener: (signal: StoreSignal) => void) => Effect.Effect<void, never, Scope.Scope>
+  }
+>() {}
+
+interface Held {
+  readonly store: OpenStore
+  readonly scope: Scope.CloseableScope
+  readonly since: number
+}
+
+interface Record {
+  readonly storeId: string
+  /** Which opening the record is about: what an earlier one still signals is not heard. */
+  generation: number
+  opening: number | null
+  held: Held | null
+  death: StoreDied | null
+  deathTimes: Array<number>
+  connectedAt: number | null
+  lastConnectedAt: number | null
+  lastDisconnectedAt: number | null
+  statusHistory: Array<{ readonly status: StoreStatus; readonly at: number }>
+  lastActivity: number | null
+  errorCount: number
+  reconnectAttempts: number
+  lastError: string | null
+}
+
+const emptyRecord = (storeId: string): Record => ({
+  storeId,
+  generation: 0,
+  opening: null,
+  held: null,
+  death: null,
+  deathTimes: [],
+  connectedAt: null,
+  lastConnectedAt: null,
+  lastDisconnectedAt: null,
+  statusHistory: [],
+  lastActivity: null,
+  errorCount: 0,
+  reconnectAttempts: 0,
+  lastError: null
+})
+
+const statusOf = (record: Record): StoreStatus => {
+  if (record.opening !== null) return "connecting"
+  if (record.held === null || record.death !== null) return "error"
+  if (record.held.store.connectivity().isConnected) return "connected"
+  return record.connectedAt === null ? "connecting" : "disconnected"
+}
+
+const noteStatus = (record: Record, at: number): void => {
+  const status = statusOf(record)
+  if (record.statusHistory.at(-1)?.status === status) return
+  record.statusHistory.push({ status, at })
+  if (record.statusHistory.length > STATUS_HISTORY) record.statusHistory.shift()
+}
+
+const noteConnected = (record: Record, at: number): void => {
+  if (record.connectedAt === null) record.connectedAt = at
+  else record.reconnectAttempts += 1
+  record.lastConnectedAt = at
+}
+
+export const make = (options: Options) =>
+  Effect.gen(function* () {
+    const driver = yield* StoreDriver
+    const clock = yield* Effect.clock
+    const records = new Map<string, Record>()
+    const listeners = new Set<(signal: StoreSignal) => void>()
+    const publish = (signal: StoreSignal): void => {
+      for (const listener of listeners) listener(signal)
+    }
+
+    const kill = (record: Record, death: StoreDied): void => {
+      if (record.death !== null) return
+      const at = clock.unsafeCurrentTimeMillis()
+      record.death = death
+      record.deathTimes = [...record.deathTimes.filter((time) => time > at - FLAPPING_WINDOW_MS), at]
+      record.errorCount += 1
+      record.lastError = death.message
+      noteStatus(record, at)
+      publish({ _tag: "Died", storeId: record.storeId, death })
+    }
+
+    const signalsFor = (record: Record): StoreSignals => {
+      const generation = ++record.generation
+      const isCurrent = (): boolean => record.generation === generation
+      return {
+        onNews: () => {
+          if (!isCurrent()) return
+          record.lastActivity = clock.unsafeCurrentTimeMillis()
+          publish({ _tag: "News", storeId: record.storeId })
+        },
+        onConnectivity: (connectivity) => {
+          if (!isCurrent()) return
+          if (connectivity.isConnected) noteConnected(record, connectivity.since)
+          else record.lastDisconnectedAt = connectivity.since
+          noteStatus(record, connectivity.since)
+          publish({ _tag: "Connectivity", storeId: record.storeId, connectivity })
+        },
+        onDeath: (death) => {
+          if (isCurrent()) kill(record, death)
+        }
+      }
+    }
+
+    const release = (record: Record): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const held = record.held
+        if (held === null) return Effect.void
+        // Taken out before it is closed: whoever comes meanwhile finds no store, and nobody closes it twice (law 8).
+        record.held = null
+        record.generation += 1
+        return Scope.close(held.scope, Exit.void).pipe(
+          Effect.disconnect,
+          Effect.timeoutOption(CLOSE_TIMEOUT_MS),
+          Effect.tap((closed) =>
+            closed._tag === "Some"
+              ? Effect.void
+              : Effect.logError("workspace_orchestration.close_timeout").pipe(
+                  Effect.annotateLogs({ storeId: record.storeId, timeoutMs: CLOSE_TIMEOUT_MS })
+                )
+          ),
+          Effect.asVoid
+        )
+      })
+
+    const openFresh = (record: Record) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          yield* release(record)
+          const startedAt = yield* Clock.currentTimeMillis
+          record.death = null
+          record.opening = startedAt
+          noteStatus(record, startedAt)
+          const scope = yield* Scope.make()
+          const exit = yield* restore(
+            driver.open(record.storeId, signalsFor(record)).pipe(
+              Scope.extend(scope),
+              Effect.timeoutFail({
+                duration: options.openTimeoutMs,
+                onTimeout: () =>
+                  new StoreOpenError({
+                    storeId: record.storeId,
+                    reason: "timeout",
+                    message: `The store did not open within ${options.openTimeoutMs} ms`
+                  })
+              })
+            )
+          ).pipe(Effect.exit)
+          const now = yield* Clock.currentTimeMillis
+          record.opening = null
+          if (Exit.isSuccess(exit)) {
+            record.held = { store: exit.value, scope, since: now }
+            if (record.connectedAt === null && exit.value.connectivity().isConnected) {
+              noteConnected(record, now)
+            }
+            record.lastError = null
+            noteStatus(record, now)
+            return exit.value
+          }
+          yield* Scope.close(scope, exit)
+          record.errorCount += 1
+          record.lastError =
+            exit.cause._tag === "Fail"
+              ? exit.cause.error.message
+              : "The store's driver has failed unexpectedly"
+          noteStatus(record, now)
+          return yield* exit
+        })
+      )
+
+    const recordOf = (storeId: string): Record => {
+      const known = records.get(storeId)
+      if (known !== undefined) return known
+      const record = emptyRecord(storeId)
+      records.set(storeId, record)
+      return record
+    }
+
+    const observe = (storeId: string): Observed => {
+      const record = records.get(storeId)
+      if (record === undefined) return { _tag: "Closed" }
+      if (record.opening !== null) return { _tag: "Opening", since: record.opening }
+      if (record.death !== null) {
+        const at = record.deathTimes.at(-1) ?? 0
+        return { _tag: "Dead", death: record.death, deaths: record.deathTimes.length, at }
+      }
+      if (record.held === null) return { _tag: "Closed" }
+      return {
+        _tag: "Open",
+        since: record.held.since,
+        connectivity: record.held.store.connectivity()
+      }
+    }
+
+    yield* Effect.addFinalizer(() =>
+      Effect.forEach([...records.values()], release, { concurrency: CLOSE_CONCURRENCY, discard: true })
+    )
+
+    return StoreManager.of({
+      addStore: (storeId) =>
+        Effect.suspend(() => {
+          const record = recordOf(storeId)
+          return record.held !== null && record.death === null
+            ? Effect.succeed(record.held.store)
+            : openFresh(record)
+        }),
+      removeStore: (storeId) =>
+        Effect.suspend(() => {
+          const record = records.get(storeId)
+          if (record === undefined) return Effect.void
+          return Effect.uninterruptible(
+            Effect.zipRight(
+              release(record),
+              Effect.sync(() => records.delete(storeId))
+            )
+          )
+        }),
+      declareDead: (death) =>
+        Effect.sync(() => {
+          const record = records.get(death.storeId)
+          if (record !== undefined && record.held !== null) kill(record, death)
+        }),
+      observe,
+      openStore: (storeId) => {
+        const record = records.get(storeId)
+        return record?.death === null ? record.held?.store : undefined
+      },
+      view: (storeId) => {
+        const record = records.get(storeId)
+        if (record === undefined) return undefined
+        const store = record.death === null ? record.held?.store : undefined
+        return {
+          storeId,
+          status: statusOf(record),
+          connectedAt: record.connectedAt,
+          lastConnectedAt: record.lastConnectedAt,
+          lastDisconnectedAt: record.lastDisconnectedAt,
+          statusHistory: record.statusHistory,
+          lastActivity: record.lastActivity,
+          errorCount: record.errorCount,
+          reconnectAttempts: record.reconnectAttempts,
+          lastError: record.lastError,
+          connectivity: store?.connectivity() ?? null,
+          sync: store?.syncStatus() ?? null
+        }
+      },
+      storeIds: () => records.keys(),
+      size: () => records.size,
+      subscribe: (listener) =>
+        Effect.acquireRelease(
+          Effect.sync(() => listeners.add(listener)),
+          () => Effect.sync(() => listeners.delete(listener))
+        )
+    })
+  })
+
+export const layer = (options: Options): Layer.Layer<StoreManager, never, StoreDriver> =>
+  Layer.scoped(StoreManager, make(options))
