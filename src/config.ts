@@ -1,0 +1,557 @@
+/**
+ * The server's configuration: every environment variable is one entry of a table, from which values, error messages
+ * and documentation come. Nothing else reads the environment.
+ */
+import * as Effect from "effect/Effect"
+import { pipe } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { readFile } from "node:fs/promises"
+
+/** EX_CONFIG of sysexits.h: the exit code of a process whose configuration is wrong. */
+export const configExitCode = 78
+
+/** Longer values are cut in an error message. */
+const MAX_SHOWN_LENGTH = 120
+
+/** Node's timers overflow beyond 2^31 - 1 ms (24.8 days). */
+const MAX_TIMER_MS = 2_147_483_647
+const HOUR_MS = 3_600_000
+const YEAR_MS = 31_536_000_000
+
+/** One environment variable, as data. `A` is its value in the program. */
+export interface Variable<A> {
+  readonly name: string
+  /** What it takes, in words that complete "takes …". */
+  readonly takes: string
+  /** What an operator would write to get the default; null if there is none. */
+  readonly default: string | null
+  readonly doc: string
+  /** Never printed, and may be read from the file that `<name>_FILE` names. */
+  readonly secret: boolean
+  /** None if the text is not what it takes. */
+  readonly parse: (text: string) => Option.Option<A>
+  /** The value when the variable is unset. */
+  readonly unset: Option.Option<A>
+}
+
+/** What a kind of variable takes, and what becomes of it. */
+interface Kind<A> {
+  readonly takes: string
+  readonly schema: Schema.Schema<A, string>
+}
+
+const withDefault = <A>(name: string, kind: Kind<A>, defaultText: string, doc: string): Variable<A> => {
+  const parse = Schema.decodeOption(kind.schema)
+  return {
+    name,
+    takes: kind.takes,
+    default: defaultText,
+    doc,
+    secret: false,
+    parse,
+    unset: parse(defaultText)
+  }
+}
+
+const optional = <A>(name: string, kind: Kind<A>, doc: string): Variable<Option.Option<A>> => {
+  const parse = Schema.decodeOption(kind.schema)
+  return {
+    name,
+    takes: kind.takes,
+    default: null,
+    doc,
+    secret: false,
+    parse: (text) => Option.map(parse(text), Option.some),
+    unset: Option.some(Option.none())
+  }
+}
+
+const list = <A>(name: string, kind: Kind<ReadonlyArray<A>>, doc: string): Variable<ReadonlyArray<A>> => ({
+  name,
+  takes: kind.takes,
+  default: null,
+  doc,
+  secret: false,
+  parse: Schema.decodeOption(kind.schema),
+  unset: Option.some([])
+})
+
+const secret = <A>(variable: Variable<A>): Variable<A> => ({ ...variable, secret: true })
+
+const anyText: Kind<string> = { takes: "any text", schema: Schema.String }
+
+/** Decimal digits only: nobody means `0x10`, `1e3` or `3.0`. */
+const wholeNumber = (minimum: number, maximum: number, unit = ""): Kind<number> => ({
+  takes: `a whole number from ${minimum} to ${maximum}${unit}`,
+  schema: Schema.String.pipe(
+    Schema.pattern(/^\d{1,15}$/),
+    Schema.compose(Schema.NumberFromString),
+    Schema.between(minimum, maximum)
+  )
+})
+
+const milliseconds = (minimum: number, maximum: number): Kind<number> =>
+  wholeNumber(minimum, maximum, " (milliseconds)")
+
+const lowercase = Schema.transform(Schema.String, Schema.String, {
+  strict: true,
+  decode: (text) => text.toLowerCase(),
+  encode: (text) => text
+})
+
+const oneOf = <const Values extends readonly [string, ...ReadonlyArray<string>]>(
+  ...values: Values
+): Kind<Values[number]> => ({
+  takes: `one of ${values.join(", ")}`,
+  schema: Schema.compose(lowercase, Schema.Literal(...values), { strict: false })
+})
+
+const flag: Kind<boolean> = {
+  takes: "true or false",
+  schema: Schema.compose(
+    lowercase,
+    Schema.transformLiterals(
+      ["true", true],
+      ["false", false],
+      ["1", true],
+      ["0", false],
+      ["yes", true],
+      ["no", false],
+      ["on", true],
+      ["off", false]
+    ),
+    { strict: false }
+  )
+}
+
+const url = (...schemes: ReadonlyArray<string>): Kind<string> => ({
+  takes: `a URL beginning with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`,
+  schema: Schema.String.pipe(
+    Schema.filter((text) => {
+      if (!URL.canParse(text)) return false
+      const { hostname, protocol } = new URL(text)
+      return schemes.includes(protocol.slice(0, -1)) && hostname !== ""
+    })
+  )
+})
+
+/** A URL to which paths are appended: without its trailing slash. */
+const baseUrl: Kind<string> = {
+  takes: url("http", "https").takes,
+  schema: Schema.transform(url("http", "https").schema, Schema.String, {
+    strict: true,
+    decode: (text) => text.replace(/\/+$/, ""),
+    encode: (text) => text
+  })
+}
+
+const commaSeparated = Schema.transform(Schema.String, Schema.Array(Schema.String), {
+  strict: true,
+  decode: (text) =>
+    text
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== ""),
+  encode: (parts) => parts.join(",")
+})
+
+const unique = <A>(values: ReadonlyArray<A>): ReadonlyArray<A> => [...new Set(values)]
+
+/** The id of a workspace and of its store (wire contract, section 2). */
+const STORE_ID = /^[a-zA-Z0-9][a-zA-Z0-9_-]{2,63}$/
+
+const storeIds: Kind<ReadonlyArray<string>> = {
+  takes: "comma-separated workspace ids (3 to 64 letters, digits, _ and -, beginning with a letter or digit)",
+  schema: Schema.transform(
+    commaSeparated.pipe(Schema.compose(Schema.Array(Schema.String.pipe(Schema.pattern(STORE_ID))))),
+    Schema.Array(Schema.String),
+    { strict: true, decode: unique, encode: (ids) => ids }
+  )
+}
+
+/** Two secrets may be active at a time, so that one can be replaced without a gap. */
+const MAX_ACTIVE_SECRETS = 2
+
+const secrets = (
+  takes: string,
+  isGood: (secret: string) => boolean
+): Kind<ReadonlyArray<Redacted.Redacted>> => ({
+  takes: `one secret, or ${MAX_ACTIVE_SECRETS} separated by a comma during a rotation, ${takes}`,
+  schema: Schema.transform(
+    commaSeparated.pipe(
+      Schema.filter((parts) => parts.length >= 1 && parts.length <= MAX_ACTIVE_SECRETS && parts.every(isGood))
+    ),
+    Schema.Array(Schema.RedactedFromSelf(Schema.String)),
+    {
+      strict: true,
+      decode: (parts) => unique(parts).map((part) => Redacted.make(part)),
+      encode: (parts) => parts.map(Redacted.value)
+    }
+  )
+})
+
+const visibleAscii = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
+
+/** Every variable, in the order of the documentation. */
+export const variables = {
+  host: optional("HOST", anyText, "The address to listen on. Default: 127.0.0.1, and 0.0.0.0 in production."),
+  port: withDefault("PORT", wholeNumber(0, 65_535), "3003", "The port to listen on; 0 takes any free port."),
+  authWorkerInternalUrl: optional(
+    "AUTH_WORKER_INTERNAL_URL",
+    baseUrl,
+    "The Auth Worker, the source of truth. Unset, and AUTH_WORKER_URL too: the reconciler is disabled and only STORE_IDS are monitored."
+  ),
+  authWorkerUrl: optional(
+    "AUTH_WORKER_URL",
+    baseUrl,
+    "The Auth Worker's public URL, used when AUTH_WORKER_INTERNAL_URL is unset."
+  ),
+  serverTokens: secret(
+    list(
+      "SERVER_BYPASS_TOKEN",
+      secrets("of visible ASCII characters", visibleAscii),
+      "What this server proves itself with to the Auth Worker and the Sync Worker (the first), and what administrators prove themselves with to it (any). Unset: the reconciler and the admin API are disabled."
+    )
+  ),
+  webhookSecrets: secret(
+    list(
+      "WEBHOOK_SECRET",
+      secrets(
+        "of visible ASCII characters; what follows whsec_ is base64",
+        (text) =>
+          visibleAscii(text) && (!text.startsWith("whsec_") || /^whsec_[A-Za-z0-9+/_-]+=*$/.test(text))
+      ),
+      "What the Auth Worker proves its webhooks with. Unset: webhooks answer 503."
+    )
+  ),
+  webhookRequireSignature: withDefault(
+    "WEBHOOK_REQUIRE_SIGNATURE",
+    flag,
+    "false",
+    "Whether a webhook must carry a Standard Webhooks signature; X-Webhook-Secret alone is then refused."
+  ),
+  webhookWaitMs: withDefault(
+    "WEBHOOK_WAIT_MS",
+    milliseconds(0, 60_000),
+    "2000",
+    "How long a webhook waits for its workspace to settle before it is answered with 202."
+  ),
+  reconcileEnabled: withDefault(
+    "WORKSPACE_RECONCILE_ENABLED",
+    flag,
+    "true",
+    "false switches reconciliation off: only STORE_IDS are monitored (a step of the rollback plan)."
+  ),
+  reconcileIntervalMs: withDefault(
+    "WORKSPACE_RECONCILE_INTERVAL_MS",
+    milliseconds(100, 24 * HOUR_MS),
+    "300000",
+    "How often the whole set is compared with the source of truth; each interval varies by 10 %."
+  ),
+  manualReconcileMinIntervalMs: withDefault(
+    "MANUAL_RECONCILE_MIN_INTERVAL_MS",
+    milliseconds(0, 24 * HOUR_MS),
+    "60000",
+    "How soon after a successful manual run the next one may start."
+  ),
+  removalConfirmations: withDefault(
+    "REMOVAL_CONFIRMATIONS",
+    wholeNumber(1, 100),
+    "2",
+    "How many complete lists in a row must lack a workspace before its absence counts as evidence of removal."
+  ),
+  removalGraceMs: withDefault(
+    "WORKSPACE_REMOVAL_GRACE_MS",
+    milliseconds(0, YEAR_MS),
+    "0",
+    "How long after the evidence of its removal a workspace stays monitored."
+  ),
+  removalGuardWindowMs: withDefault(
+    "REMOVAL_GUARD_WINDOW_MS",
+    milliseconds(1_000, 24 * HOUR_MS),
+    "600000",
+    "The rolling window in which the removal guard counts removals."
+  ),
+  storeDataRetentionMs: withDefault(
+    "STORE_DATA_RETENTION_MS",
+    milliseconds(0, 10 * YEAR_MS),
+    "86400000",
+    "How long the local data of a removed workspace is kept."
+  ),
+  shutdownGraceMs: withDefault(
+    "SHUTDOWN_GRACE_MS",
+    milliseconds(0, HOUR_MS),
+    "30000",
+    "How long a shutdown may take before what still runs is given up."
+  ),
+  incidentDashboardUrl: optional(
+    "ORCHESTRATION_INCIDENT_DASHBOARD_URL",
+    url("http", "https"),
+    "A dashboard for people on call; shown in logs, in Sentry and by /health."
+  ),
+  storeIds: list(
+    "STORE_IDS",
+    storeIds,
+    "Workspaces to monitor whatever the source of truth says; never removed."
+  ),
+  storeDriver: withDefault(
+    "STORE_DRIVER",
+    oneOf("livestore", "memory"),
+    "livestore",
+    "memory opens no LiveStore: for load tests and development."
+  ),
+  memoryDriverOpenMs: withDefault(
+    "MEMORY_DRIVER_OPEN_MS",
+    milliseconds(0, HOUR_MS),
+    "0",
+    "How long the memory driver takes to open a store."
+  ),
+  syncUrl: withDefault(
+    "LIVESTORE_SYNC_URL",
+    url("ws", "wss", "http", "https"),
+    "ws://localhost:8787",
+    "The Sync Worker."
+  ),
+  dataPath: withDefault(
+    "STORE_DATA_PATH",
+    anyText,
+    "./data",
+    "Where stores and the server's own state are kept."
+  ),
+  storeConnectionTimeoutMs: withDefault(
+    "STORE_CONNECTION_TIMEOUT",
+    milliseconds(1, MAX_TIMER_MS),
+    "30000",
+    "How long the provisioning of one store may take."
+  ),
+  provisionConcurrency: withDefault(
+    "PROVISION_CONCURRENCY",
+    wholeNumber(1, 1_024),
+    "32",
+    "How many workspaces are worked on at a time."
+  ),
+  sentryDsn: secret(
+    optional(
+      "SENTRY_DSN",
+      {
+        takes: "the DSN of a Sentry project, a URL",
+        schema: Schema.compose(url("http", "https").schema, Schema.Redacted(Schema.String))
+      },
+      "Where errors are reported. Unset: nowhere."
+    )
+  ),
+  logLevel: withDefault(
+    "LOG_LEVEL",
+    oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+    "info",
+    "The least urgent lines that are logged."
+  ),
+  environment: withDefault(
+    "NODE_ENV",
+    anyText,
+    "development",
+    "production listens on all addresses, logs JSON, and shows workspaces to administrators only."
+  ),
+  otlpEndpoint: optional(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    baseUrl,
+    "The base URL of an OpenTelemetry collector (OTLP over HTTP). Unset: nothing is exported."
+  )
+} as const
+
+/** What an operator may read about a variable: for the documentation and the command line. */
+export interface VariableDoc {
+  readonly name: string
+  readonly takes: string
+  readonly default: string | null
+  readonly secret: boolean
+  readonly doc: string
+}
+
+/** The table as documentation; a secret's `<name>_FILE` is not listed apart. */
+export const variableDocs: ReadonlyArray<VariableDoc> = Object.values(variables).map(
+  ({ default: defaultText, doc, name, secret: isSecret, takes }) => ({
+    name,
+    takes,
+    default: defaultText,
+    secret: isSecret,
+    doc
+  })
+)
+
+/** The server's configuration. Durations are milliseconds; `authWorkerUrl` and `otlpEndpoint` have no trailing slash. */
+export interface ServerConfig {
+  readonly environment: string
+  readonly isProduction: boolean
+  readonly host: string
+  readonly port: number
+  readonly authWorkerUrl: Option.Option<string>
+  /** The first is the one to send. Empty: the reconciler and the admin API are disabled. */
+  readonly serverTokens: ReadonlyArray<Redacted.Redacted>
+  readonly webhookSecrets: ReadonlyArray<Redacted.Redacted>
+  readonly webhookRequireSignature: boolean
+  readonly webhookWaitMs: number
+  readonly reconcileEnabled: boolean
+  readonly reconcileIntervalMs: number
+  readonly manualReconcileMinIntervalMs: number
+  readonly removalConfirmations: number
+  readonly removalGraceMs: number
+  readonly removalGuardWindowMs: number
+  readonly storeDataRetentionMs: number
+  readonly shutdownGraceMs: number
+  readonly incidentDashboardUrl: Option.Option<string>
+  readonly storeIds: ReadonlyArray<string>
+  readonly storeDriver: "livestore" | "memory"
+  readonly memoryDriverOpenMs: number
+  readonly syncUrl: string
+  readonly dataPath: string
+  readonly storeConnectionTimeoutMs: number
+  readonly provisionConcurrency: number
+  readonly sentryDsn: Option.Option<Redacted.Redacted>
+  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent"
+  readonly otlpEndpoint: Option.Option<string>
+}
+
+/** One variable that stops the start. */
+export class ConfigProblem extends Schema.TaggedError<ConfigProblem>()("ConfigProblem", {
+  variable: Schema.String,
+  /** What it got, as it may be printed: never a secret. */
+  got: Schema.String,
+  takes: Schema.String
+}) {
+  override get message(): string {
+    return `${this.variable} got ${this.got}; it takes ${this.takes}`
+  }
+}
+
+/** Everything that is wrong with the configuration, at once. */
+export class ConfigErrors extends Schema.TaggedError<ConfigErrors>()("ConfigErrors", {
+  problems: Schema.NonEmptyArray(ConfigProblem)
+}) {
+  override get message(): string {
+    const lines = this.problems.map((problem) => `  ${problem.message}`)
+    return ["The configuration is wrong, so the server does not start:", ...lines].join("\n")
+  }
+}
+
+/** The value as an error message may show it: on one line, cut, and without the credentials of a URL. */
+const shown = (value: string): string => {
+  const withoutCredentials = value.replace(/\/\/[^/@]*@/g, "//***@")
+  return JSON.stringify(
+    withoutCredentials.length <= MAX_SHOWN_LENGTH
+      ? withoutCredentials
+      : `${withoutCredentials.slice(0, MAX_SHOWN_LENGTH)}…`
+  )
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** An empty value is as unset (wire contract, section 5). */
+const textOf = (env: Environment, name: string): Option.Option<string> =>
+  pipe(
+    Option.fromNullable(env[name]),
+    Option.map((value) => value.trim()),
+    Option.filter((value) => value !== "")
+  )
+
+/** The text of a secret: its own, or that of the file which `<name>_FILE` names. */
+const secretTextOf = Effect.fnUntraced(function* (env: Environment, name: string) {
+  const own = textOf(env, name)
+  const file = textOf(env, `${name}_FILE`)
+  if (Option.isNone(file)) return own
+  if (Option.isSome(own)) {
+    return yield* new ConfigProblem({
+      variable: `${name}_FILE`,
+      got: shown(file.value),
+      takes: `nothing while ${name} is set: one of the two`
+    })
+  }
+  const content = yield* Effect.tryPromise({
+    try: () => readFile(file.value, "utf8"),
+    catch: () =>
+      new ConfigProblem({
+        variable: `${name}_FILE`,
+        got: shown(file.value),
+        takes: "the path of a file that can be read"
+      })
+  })
+  return Option.filter(Option.some(content.trim()), (text) => text !== "")
+})
+
+const read = Effect.fnUntraced(function* <A>(env: Environment, variable: Variable<A>) {
+  const text = variable.secret ? yield* secretTextOf(env, variable.name) : textOf(env, variable.name)
+  const value = Option.isNone(text) ? variable.unset : variable.parse(text.value)
+  if (Option.isSome(value)) return value.value
+  return yield* new ConfigProblem({
+    variable: variable.name,
+    got: variable.secret
+      ? "a value that is not shown"
+      : Option.match(text, { onNone: () => "nothing", onSome: shown }),
+    takes: variable.takes
+  })
+})
+
+/**
+ * The configuration that an environment asks for.
+ *
+ * Fails with every bad variable at once, each with what it got (never a secret) and what it takes. Reads nothing but
+ * `env` and the files that `*_FILE` name, so that a test or the embedded stack may pass any environment.
+ */
+export const loadConfig = Effect.fnUntraced(function* (
+  env: Environment
+): Effect.fn.Return<ServerConfig, ConfigErrors> {
+  const of = <A>(variable: Variable<A>) => read(env, variable)
+  const { authWorkerInternalUrl, host, ...values } = yield* Effect.all(
+    {
+      environment: of(variables.environment),
+      host: of(variables.host),
+      port: of(variables.port),
+      authWorkerInternalUrl: of(variables.authWorkerInternalUrl),
+      authWorkerUrl: of(variables.authWorkerUrl),
+      serverTokens: of(variables.serverTokens),
+      webhookSecrets: of(variables.webhookSecrets),
+      webhookRequireSignature: of(variables.webhookRequireSignature),
+      webhookWaitMs: of(variables.webhookWaitMs),
+      reconcileEnabled: of(variables.reconcileEnabled),
+      reconcileIntervalMs: of(variables.reconcileIntervalMs),
+      manualReconcileMinIntervalMs: of(variables.manualReconcileMinIntervalMs),
+      removalConfirmations: of(variables.removalConfirmations),
+      removalGraceMs: of(variables.removalGraceMs),
+      removalGuardWindowMs: of(variables.removalGuardWindowMs),
+      storeDataRetentionMs: of(variables.storeDataRetentionMs),
+      shutdownGraceMs: of(variables.shutdownGraceMs),
+      incidentDashboardUrl: of(variables.incidentDashboardUrl),
+      storeIds: of(variables.storeIds),
+      storeDriver: of(variables.storeDriver),
+      memoryDriverOpenMs: of(variables.memoryDriverOpenMs),
+      syncUrl: of(variables.syncUrl),
+      dataPath: of(variables.dataPath),
+      storeConnectionTimeoutMs: of(variables.storeConnectionTimeoutMs),
+      provisionConcurrency: of(variables.provisionConcurrency),
+      sentryDsn: of(variables.sentryDsn),
+      logLevel: of(variables.logLevel),
+      otlpEndpoint: of(variables.otlpEndpoint)
+    },
+    { mode: "validate" }
+  ).pipe(
+    Effect.mapError((failures) => {
+      const [first, ...others] = Object.values(failures).flatMap(Option.toArray)
+      if (first === undefined) throw new Error("Effect.all failed without a failure")
+      return new ConfigErrors({ problems: [first, ...others] })
+    })
+  )
+  const isProduction = values.environment === "production"
+  return {
+    ...values,
+    isProduction,
+    host: Option.getOrElse(host, () => (isProduction ? "0.0.0.0" : "127.0.0.1")),
+    authWorkerUrl: Option.orElse(authWorkerInternalUrl, () => values.authWorkerUrl)
+  }
+})
+
+/** The configuration of this process. */
+export const loadProcessConfig: Effect.Effect<ServerConfig, ConfigErrors> = Effect.suspend(() =>
+  loadConfig(process.env)
+)

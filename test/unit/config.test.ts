@@ -1,0 +1,193 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import fc from "fast-check"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { inspect } from "node:util"
+import { configExitCode, loadConfig, variableDocs, variables } from "../../src/config.ts"
+
+const load = (env: Record<string, string | undefined>) => Effect.runPromise(Effect.either(loadConfig(env)))
+
+const loaded = async (env: Record<string, string | undefined>) => Either.getOrThrow(await load(env))
+
+const problems = async (env: Record<string, string | undefined>) => {
+  const result = await load(env)
+  if (Either.isRight(result)) throw new Error("the configuration was accepted")
+  return result.left
+}
+
+describe("the configuration", () => {
+  it("has the contract's defaults in an empty environment", async () => {
+    expect(await loaded({})).toEqual({
+      environment: "development",
+      isProduction: false,
+      host: "127.0.0.1",
+      port: 3003,
+      authWorkerUrl: Option.none(),
+      serverTokens: [],
+      webhookSecrets: [],
+      webhookRequireSignature: false,
+      webhookWaitMs: 2_000,
+      reconcileEnabled: true,
+      reconcileIntervalMs: 300_000,
+      manualReconcileMinIntervalMs: 60_000,
+      removalConfirmations: 2,
+      removalGraceMs: 0,
+      removalGuardWindowMs: 600_000,
+      storeDataRetentionMs: 86_400_000,
+      shutdownGraceMs: 30_000,
+      incidentDashboardUrl: Option.none(),
+      storeIds: [],
+      storeDriver: "livestore",
+      memoryDriverOpenMs: 0,
+      syncUrl: "ws://localhost:8787",
+      dataPath: "./data",
+      storeConnectionTimeoutMs: 30_000,
+      provisionConcurrency: 32,
+      sentryDsn: Option.none(),
+      logLevel: "info",
+      otlpEndpoint: Option.none()
+    })
+  })
+
+  it("treats an empty or blank value as unset", async () => {
+    const blank = Object.fromEntries(
+      variableDocs.flatMap(({ name }, index) => [[name, index % 2 === 0 ? "" : "  "]])
+    )
+    expect(await loaded(blank)).toEqual(await loaded({}))
+  })
+
+  it("listens on all addresses in production, unless HOST says otherwise", async () => {
+    expect((await loaded({ NODE_ENV: "production" })).host).toBe("0.0.0.0")
+    expect((await loaded({ NODE_ENV: "production", HOST: "10.0.0.1" })).host).toBe("10.0.0.1")
+    expect((await loaded({ NODE_ENV: "test" })).host).toBe("127.0.0.1")
+  })
+
+  it("prefers the internal URL of the Auth Worker", async () => {
+    const internal = { AUTH_WORKER_INTERNAL_URL: "http://internal:1/", AUTH_WORKER_URL: "https://public" }
+    expect((await loaded(internal)).authWorkerUrl).toEqual(Option.some("http://internal:1"))
+    expect((await loaded({ AUTH_WORKER_URL: "https://public/base/" })).authWorkerUrl).toEqual(
+      Option.some("https://public/base")
+    )
+  })
+
+  it("takes two secrets at a time, in order, and not three", async () => {
+    const config = await loaded({ WEBHOOK_SECRET: "new , old", SERVER_BYPASS_TOKEN: "b,a" })
+    expect(config.webhookSecrets.map(Redacted.value)).toEqual(["new", "old"])
+    expect(config.serverTokens.map(Redacted.value)).toEqual(["b", "a"])
+    expect((await problems({ WEBHOOK_SECRET: "a,b,c" })).problems).toHaveLength(1)
+  })
+
+  it("reads ids once each", async () => {
+    expect((await loaded({ STORE_IDS: "abc, def ,abc," })).storeIds).toEqual(["abc", "def"])
+  })
+
+  it("names every bad variable at once, with what it got and what it takes", async () => {
+    // Every variable that refuses anything is given something that it refuses.
+    const bad: Record<string, string> = {
+      PORT: "65536",
+      AUTH_WORKER_INTERNAL_URL: "auth-worker",
+      AUTH_WORKER_URL: "ftp://host",
+      SERVER_BYPASS_TOKEN: "spaces are not allowed",
+      WEBHOOK_SECRET: "whsec_*not-base64*",
+      WEBHOOK_REQUIRE_SIGNATURE: "perhaps",
+      WEBHOOK_WAIT_MS: "-1",
+      WORKSPACE_RECONCILE_ENABLED: "disabled",
+      WORKSPACE_RECONCILE_INTERVAL_MS: "99",
+      MANUAL_RECONCILE_MIN_INTERVAL_MS: "1e3",
+      REMOVAL_CONFIRMATIONS: "0",
+      WORKSPACE_REMOVAL_GRACE_MS: "1.5",
+      REMOVAL_GUARD_WINDOW_MS: "999",
+      STORE_DATA_RETENTION_MS: "0x10",
+      SHUTDOWN_GRACE_MS: "soon",
+      ORCHESTRATION_INCIDENT_DASHBOARD_URL: "dashboard",
+      STORE_IDS: "good-id,../bad",
+      STORE_DRIVER: "sqlite",
+      MEMORY_DRIVER_OPEN_MS: "NaN",
+      LIVESTORE_SYNC_URL: "file:///sync",
+      STORE_CONNECTION_TIMEOUT: "0",
+      PROVISION_CONCURRENCY: "1025",
+      SENTRY_DSN: "my-dsn-secret",
+      LOG_LEVEL: "loud",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318"
+    }
+    const failure = await problems(bad)
+    expect(failure.problems.map(({ variable }) => variable).sort()).toEqual(Object.keys(bad).sort())
+    expect(failure.message).toContain(`PORT got "65536"; it takes a whole number from 0 to 65535`)
+    expect(failure.message).toContain(`LOG_LEVEL got "loud"; it takes one of trace, debug, info`)
+    const tolerant = variableDocs.filter(({ takes }) => takes === "any text").map(({ name }) => name)
+    expect([...Object.keys(bad), ...tolerant].sort()).toEqual(variableDocs.map(({ name }) => name).sort())
+  })
+
+  it("prints a secret neither in an error nor in the configuration", async () => {
+    const secret = "s3cr3t-never-shown"
+    const failure = await problems({
+      WEBHOOK_SECRET: `${secret},${secret}2,${secret}3`,
+      SERVER_BYPASS_TOKEN: `${secret} with spaces`,
+      SENTRY_DSN: secret,
+      AUTH_WORKER_URL: `ftp://user:${secret}@host`
+    })
+    expect(failure.problems).toHaveLength(4)
+    expect(`${failure.message}${JSON.stringify(failure)}${inspect(failure, { depth: 9 })}`).not.toContain(
+      secret
+    )
+    const config = await loaded({
+      WEBHOOK_SECRET: secret,
+      SERVER_BYPASS_TOKEN: secret,
+      SENTRY_DSN: `https://${secret}@sentry.example/1`
+    })
+    expect(`${JSON.stringify(config)}${inspect(config, { depth: 9 })}`).not.toContain(secret)
+  })
+
+  it("reads a secret from the file that its _FILE variable names, but not from both", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "config-"))
+    try {
+      const file = join(folder, "token")
+      await writeFile(file, "from-file\n")
+      const config = await loaded({ SERVER_BYPASS_TOKEN_FILE: file, WEBHOOK_SECRET_FILE: file })
+      expect(config.serverTokens.map(Redacted.value)).toEqual(["from-file"])
+      expect(config.webhookSecrets.map(Redacted.value)).toEqual(["from-file"])
+      const both = await problems({ SERVER_BYPASS_TOKEN_FILE: file, SERVER_BYPASS_TOKEN: "own" })
+      expect(both.message).toContain("SERVER_BYPASS_TOKEN_FILE")
+      expect(both.message).toContain("one of the two")
+      const missing = await problems({ SENTRY_DSN_FILE: join(folder, "missing") })
+      expect(missing.message).toContain("SENTRY_DSN_FILE")
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it("documents every variable, with a default that it takes itself", () => {
+    for (const variable of Object.values(variables)) {
+      expect(variable.doc).toMatch(/\.$/)
+      expect(Option.isSome(variable.unset)).toBe(true)
+    }
+    expect(configExitCode).toBe(78)
+  })
+
+  it("answers any environment with values within their bounds or with errors, and never throws", async () => {
+    const names = variableDocs.map(({ name }) => name)
+    const value = fc.oneof(
+      fc.string(),
+      fc.constantFrom("0", "1", "100", "99999999999999999999", "true", "http://a")
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.constantFrom(...names), value), async (env) => {
+        const result = await load(env)
+        if (Either.isLeft(result)) {
+          expect(result.left.message).toContain(result.left.problems[0].variable)
+          return
+        }
+        const { port, provisionConcurrency, reconcileIntervalMs } = result.right
+        expect(port).toBeGreaterThanOrEqual(0)
+        expect(port).toBeLessThanOrEqual(65_535)
+        expect(provisionConcurrency).toBeGreaterThanOrEqual(1)
+        expect(reconcileIntervalMs).toBeGreaterThanOrEqual(100)
+      })
+    )
+  })
+})
