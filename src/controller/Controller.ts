@@ -2,12 +2,20 @@
  * A level-triggered controller: workers that take keys from a `WorkQueue` and bring what each key names to its desired
  * state, for ever. It knows nothing of what a key means.
  */
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Backoff from "./Backoff.ts"
+import { guardHook } from "./internal/hook.ts"
+import { MAX_SLEEP_MS, monotonicMs } from "./internal/time.ts"
+import * as WorkQueue from "./WorkQueue.ts"
 import type { AddOptions, Key, KeyView, Priority, Stats } from "./WorkQueue.ts"
 
 /** What a reconcile that did not fail asks for next. */
@@ -52,11 +60,12 @@ export interface ReconcileEnd<E> {
 
 /** Where metrics and logs attach. What is absent costs nothing; a hook that dies is logged and changes nothing. */
 export interface Hooks<E> {
-  /** For each key that becomes ready or dirty. Synchronous: `addAll` calls it once a key. */
+  /** For each key that becomes ready or dirty. Synchronous, since `addAll` calls it once a key; must not throw. */
   readonly onAdd?: (key: Key, priority: Priority) => void
-  /** For each retry, with the delay that was chosen. */
+  /** For each retry, with the delay that was chosen; must not throw. */
   readonly onRetry?: (key: Key, delayMs: number) => void
   readonly onStart?: (start: ReconcileStart) => Effect.Effect<void>
+  /** Runs before the key is given back, so that who awaits the key sees what the hook wrote: keep it short. */
   readonly onEnd?: (end: ReconcileEnd<E>) => Effect.Effect<void>
 }
 
@@ -106,5 +115,217 @@ export interface Controller {
   readonly snapshot: (limit: number) => Effect.Effect<ReadonlyArray<KeyView>>
 }
 
+/**
+ * After so many reconciles a worker lets the event loop turn. Fibers yield to each other but not to timers and sockets,
+ * and a resync of 100,000 keys that need nothing would otherwise be one long stall.
+ */
+const RECONCILES_PER_TURN = 32
+
+const letEventLoopTurn = Effect.async<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
+
+/** One worker fiber, and what it has in its hand. */
+interface Worker {
+  fiber: Fiber.RuntimeFiber<void> | undefined
+  /** When its reconcile began; undefined between two. */
+  startedAt: number | undefined
+  /** The watchdog has interrupted it: this reconcile is its last, and a new worker takes its place. */
+  overdue: boolean
+  retired: boolean
+}
+
 /** Makes a controller and starts its workers in the scope. */
-export declare const make: <E, R>(options: Options<E, R>) => Effect.Effect<Controller, never, R | Scope.Scope>
+export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, never, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { name, reconcile, hooks = {} } = options
+    const { onStart, onEnd } = hooks
+    const timeoutMs = Duration.toMillis(options.timeout)
+    const clock = yield* Effect.clock
+    const now = () => monotonicMs(clock)
+
+    const queue = yield* WorkQueue.make({
+      ...(options.backoff !== undefined && { backoff: options.backoff }),
+      ...(hooks.onAdd !== undefined && { onAdd: hooks.onAdd }),
+      ...(hooks.onRetry !== undefined && { onRetry: hooks.onRetry })
+    })
+
+    const maxConcurrency = Math.max(1, options.workers)
+    const clamp = (concurrency: number) => Math.min(maxConcurrency, Math.max(1, concurrency))
+    let concurrency = clamp(options.concurrency ?? maxConcurrency)
+    let paused = false
+    const applyLimit = Effect.suspend(() => queue.setLimit(paused ? 0 : concurrency))
+    yield* applyLimit
+
+    /** How the reconcile ended, and with what. */
+    const classify = (
+      key: Key,
+      exit: Exit.Exit<Result, E>,
+      overdue: boolean
+    ): readonly [Outcome, Exit.Exit<Result, E | ReconcileTimeout>] => {
+      if (Exit.isSuccess(exit)) return [exit.value._tag === "Done" ? "done" : "requeued", exit]
+      if (Option.isSome(Cause.dieOption(exit.cause))) return ["died", exit]
+      if (overdue && Cause.isInterrupted(exit.cause)) {
+        return ["timedOut", Exit.fail(new ReconcileTimeout({ controller: name, key, timeoutMs }))]
+      }
+      return [Cause.isInterruptedOnly(exit.cause) ? "interrupted" : "failed", exit]
+    }
+
+    const logDefect = (key: Key, cause: Cause.Cause<E>) =>
+      Effect.logError("A reconcile died of a defect and will be retried", cause).pipe(
+        Effect.annotateLogs({ controller: name, key })
+      )
+
+    /** What the end means for the key. Shutdown has closed the queue by then, so that nothing comes of it. */
+    const settle = (key: Key, exit: Exit.Exit<Result, E>): Effect.Effect<void> => {
+      if (Exit.isFailure(exit)) return queue.retry(key)
+      const { value } = exit
+      const forget = queue.forget(key)
+      return value._tag === "Done"
+        ? forget
+        : Effect.zipRight(forget, queue.add(key, { afterMs: value.afterMs }))
+    }
+
+    const finish = (worker: Worker, { key, queueMs }: WorkQueue.Taken, exit: Exit.Exit<Result, E>) =>
+      Effect.suspend(() => {
+        const workMs = worker.startedAt === undefined ? 0 : now() - worker.startedAt
+        worker.startedAt = undefined
+        worker.retired = worker.overdue
+        const [outcome, reported] = classify(key, exit, worker.overdue)
+        let settled = settle(key, exit)
+        if (outcome === "died" && Exit.isFailure(exit)) {
+          settled = Effect.zipRight(settled, logDefect(key, exit.cause))
+        }
+        if (onEnd === undefined) return settled
+        const report = Effect.flatMap(queue.failures(key), (failures) =>
+          guardHook(name, () => onEnd({ key, outcome, exit: reported, queueMs, workMs, failures }))
+        )
+        return Effect.zipRight(settled, report)
+      })
+
+    const runWorker = (worker: Worker): Effect.Effect<void, never, R> =>
+      Effect.uninterruptibleMask((restore) => {
+        const work = (taken: WorkQueue.Taken) => {
+          // Suspended, so that a reconcile that throws before it returns an effect is a defect like any other.
+          const reconciled = Effect.suspend(() => {
+            worker.startedAt = now()
+            return reconcile(taken.key)
+          })
+          const finished = Effect.matchCauseEffect(restore(reconciled), {
+            onFailure: (cause) => finish(worker, taken, Exit.failCause(cause)),
+            onSuccess: (result) => finish(worker, taken, Exit.succeed(result))
+          })
+          const begun =
+            onStart === undefined
+              ? finished
+              : Effect.zipRight(
+                  guardHook(name, () => onStart(taken)),
+                  finished
+                )
+          // Law 8: whatever happened, the key leaves the hand once.
+          return Effect.ensuring(begun, queue.done(taken.key))
+        }
+
+        let untilTurn = RECONCILES_PER_TURN
+        // Only waiting for a key and reconciling it can be interrupted: in between, a key would be lost in a hand.
+        const step = Effect.flatMap(queue.take, (taken) => {
+          if (Option.isNone(taken)) {
+            worker.retired = true
+            return Effect.void
+          }
+          const worked = work(taken.value)
+          if (--untilTurn > 0) return worked
+          untilTurn = RECONCILES_PER_TURN
+          return Effect.zipRight(worked, letEventLoopTurn)
+        })
+        return Effect.whileLoop({
+          while: () => !worker.retired,
+          body: () => step,
+          step: () => undefined
+        }).pipe(Effect.zipRight(Effect.suspend(() => leave(worker))))
+      })
+
+    const workers = new Set<Worker>()
+    const workersScope = yield* Scope.make(ExecutionStrategy.parallel)
+
+    const hire: Effect.Effect<void, never, R> = Effect.suspend(() => {
+      const worker: Worker = { fiber: undefined, startedAt: undefined, overdue: false, retired: false }
+      workers.add(worker)
+      // Interruptible by itself: a layer is acquired, and a worker replaced, in a region that is not.
+      return Effect.map(Effect.forkIn(Effect.interruptible(runWorker(worker)), workersScope), (fiber) => {
+        worker.fiber = fiber
+      })
+    })
+
+    const leave = (worker: Worker): Effect.Effect<void, never, R> => {
+      workers.delete(worker)
+      return worker.overdue ? hire : Effect.void
+    }
+
+    /**
+     * Interrupts what is overdue. One timer for all: no reconcile that starts while it sleeps can be overdue before it
+     * wakes. (`Effect.timeout` around each reconcile costs more than a reconcile that has nothing to do.)
+     */
+    const watch = Effect.suspend(() => {
+      const time = now()
+      let earliest = time
+      const overdue: Array<Effect.Effect<void>> = []
+      for (const worker of workers) {
+        if (worker.startedAt === undefined || worker.overdue) continue
+        if (worker.startedAt + timeoutMs > time) earliest = Math.min(earliest, worker.startedAt)
+        else if (worker.fiber !== undefined) {
+          // Set in the same step as the look, so that the worker cannot begin another reconcile in between.
+          worker.overdue = true
+          overdue.push(Fiber.interruptAsFork(worker.fiber, FiberId.none))
+        }
+      }
+      const sleepMs = Math.min(Math.max(1, Math.ceil(earliest + timeoutMs - time)), MAX_SLEEP_MS)
+      return Effect.zipRight(Effect.all(overdue, { discard: true }), clock.sleep(Duration.millis(sleepMs)))
+    })
+
+    /**
+     * A fiber of its own: the one that closes the scope may have been interrupted already (that is how a signal ends a
+     * program), and could only wait uninterruptibly, always for the whole grace.
+     */
+    const graceOver = Effect.timeoutOption(queue.awaitIdle, options.shutdownGrace).pipe(
+      Effect.interruptible,
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.await)
+    )
+    // Ready keys are dropped: whoever starts next looks at everything again (law 1).
+    const shutdown = queue
+      .shutdown("discard")
+      .pipe(Effect.zipRight(graceOver), Effect.ensuring(Scope.close(workersScope, Exit.void)), Effect.asVoid)
+
+    yield* Effect.addFinalizer(() => shutdown)
+    yield* Effect.forkIn(Effect.interruptible(Effect.forever(watch)), workersScope)
+    yield* Effect.replicateEffect(hire, maxConcurrency, { discard: true })
+
+    return {
+      name,
+      add: queue.add,
+      addAll: queue.addAll,
+      forget: queue.forget,
+      pause: Effect.suspend(() => {
+        paused = true
+        return applyLimit
+      }),
+      resume: Effect.suspend(() => {
+        paused = false
+        return applyLimit
+      }),
+      isPaused: Effect.sync(() => paused),
+      setConcurrency: (wanted) =>
+        Effect.suspend(() => {
+          concurrency = clamp(wanted)
+          return applyLimit
+        }),
+      awaitIdle: queue.awaitIdle,
+      awaitSettled: queue.awaitSettled,
+      shutdown,
+      stats: queue.stats,
+      inspect: queue.inspect,
+      snapshot: queue.snapshot
+    }
+  })

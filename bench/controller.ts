@@ -1,0 +1,99 @@
+/**
+ * What the controller costs when there is nothing to do: `node --import tsx bench/controller.ts`.
+ * Three figures, the best of several rounds each: a bare queue of a Map and an array, the work queue, and the whole
+ * controller with its hooks on.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Controller from "../src/controller/Controller.ts"
+import * as WorkQueue from "../src/controller/WorkQueue.ts"
+
+const KEYS = 100_000
+const ROUNDS = 7
+const WORKERS = 32
+const keys = Array.from({ length: KEYS }, (_, index) => `workspace-${index}`)
+
+const best = (seconds: ReadonlyArray<number>) => Math.round(KEYS / Math.min(...seconds))
+
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const start = performance.now()
+    return Effect.map(effect, () => (performance.now() - start) / 1_000)
+  })
+
+/** Deduplication and order, and nothing else: no priorities, no delays, no waiting. */
+const bareQueue = Effect.sync(() => {
+  const queued = new Map<string, boolean>()
+  const order: Array<string> = []
+  for (const key of keys) {
+    if (queued.has(key)) continue
+    queued.set(key, true)
+    order.push(key)
+  }
+  let taken = 0
+  for (const key of order) {
+    queued.delete(key)
+    taken++
+  }
+  return taken
+})
+
+const workQueue = Effect.gen(function* () {
+  const queue = yield* WorkQueue.make()
+  yield* queue.addAll(keys)
+  let left = KEYS
+  const step = Effect.flatMap(queue.take, (taken) => {
+    left--
+    return Option.isSome(taken) ? queue.done(taken.value.key) : Effect.void
+  })
+  yield* Effect.whileLoop({ while: () => left > 0, body: () => step, step: () => undefined })
+}).pipe(Effect.scoped)
+
+const controller = (hooks: boolean) =>
+  Effect.gen(function* () {
+    const count = { added: 0, started: 0, ended: 0, queueMs: 0, workMs: 0 }
+    const loop = yield* Controller.make({
+      name: "bench",
+      workers: WORKERS,
+      timeout: "30 seconds",
+      shutdownGrace: "1 second",
+      reconcile: () => Effect.succeed(Controller.Done),
+      ...(hooks && {
+        hooks: {
+          onAdd: () => {
+            count.added++
+          },
+          onStart: ({ queueMs }) =>
+            Effect.sync(() => {
+              count.started++
+              count.queueMs += queueMs
+            }),
+          onEnd: ({ workMs }) =>
+            Effect.sync(() => {
+              count.ended++
+              count.workMs += workMs
+            })
+        }
+      })
+    })
+    yield* loop.addAll(keys)
+    yield* loop.awaitIdle
+  }).pipe(Effect.scoped)
+
+const measure = <E>(effect: Effect.Effect<unknown, E>) =>
+  Effect.map(Effect.replicateEffect(timed(effect), ROUNDS), best)
+
+const line = (name: string, perSecond: number, bare: number) => {
+  const ratio = (bare / perSecond).toFixed(1)
+  console.log(`${name.padEnd(44)} ${perSecond.toLocaleString("en").padStart(12)}/s   bare / this = ${ratio}`)
+}
+
+await Effect.runPromise(
+  Effect.gen(function* () {
+    const bare = yield* measure(bareQueue)
+    line("bare Map and array, add + take + done", bare, bare)
+    line("work queue, add + take + done", yield* measure(workQueue), bare)
+    line("controller, no-op reconcile, hooks off", yield* measure(controller(false)), bare)
+    line("controller, no-op reconcile, hooks on", yield* measure(controller(true)), bare)
+  })
+)
