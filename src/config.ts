@@ -348,6 +348,7 @@ export const variables = {
     "info",
     "The least urgent lines that are logged."
   ),
+  noColor: optional("NO_COLOR", anyText, "Any value: no colours on a terminal (no-color.org)."),
   environment: withDefault(
     "NODE_ENV",
     anyText,
@@ -411,6 +412,8 @@ export interface ServerConfig {
   readonly provisionConcurrency: number
   readonly sentryDsn: Option.Option<Redacted.Redacted>
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent"
+  /** Whether a terminal may be written to in colours. */
+  readonly colour: boolean
   readonly otlpEndpoint: Option.Option<string>
 }
 
@@ -503,7 +506,7 @@ export const loadConfig = Effect.fnUntraced(function* (
   env: Environment
 ): Effect.fn.Return<ServerConfig, ConfigErrors> {
   const of = <A>(variable: Variable<A>) => read(env, variable)
-  const { authWorkerInternalUrl, host, ...values } = yield* Effect.all(
+  const { authWorkerInternalUrl, host, noColor, ...values } = yield* Effect.all(
     {
       environment: of(variables.environment),
       host: of(variables.host),
@@ -532,6 +535,7 @@ export const loadConfig = Effect.fnUntraced(function* (
       provisionConcurrency: of(variables.provisionConcurrency),
       sentryDsn: of(variables.sentryDsn),
       logLevel: of(variables.logLevel),
+      noColor: of(variables.noColor),
       otlpEndpoint: of(variables.otlpEndpoint)
     },
     { mode: "validate" }
@@ -546,6 +550,7 @@ export const loadConfig = Effect.fnUntraced(function* (
   return {
     ...values,
     isProduction,
+    colour: Option.isNone(noColor),
     host: Option.getOrElse(host, () => (isProduction ? "0.0.0.0" : "127.0.0.1")),
     authWorkerUrl: Option.orElse(authWorkerInternalUrl, () => values.authWorkerUrl)
   }

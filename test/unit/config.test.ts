@@ -50,6 +50,7 @@ describe("the configuration", () => {
       provisionConcurrency: 32,
       sentryDsn: Option.none(),
       logLevel: "info",
+      colour: true,
       otlpEndpoint: Option.none()
     })
   })
@@ -162,9 +163,10 @@ describe("the configuration", () => {
   })
 
   it("documents every variable, with a default that it takes itself", () => {
-    for (const variable of Object.values(variables)) {
-      expect(variable.doc).toMatch(/\.$/)
-      expect(Option.isSome(variable.unset)).toBe(true)
+    for (const { doc, parse, default: text, takes } of Object.values(variables)) {
+      expect(doc).toMatch(/\.$/)
+      expect(takes).not.toBe("")
+      if (text !== null) expect(parse(text)._tag).toBe("Some")
     }
     expect(configExitCode).toBe(78)
   })
