@@ -54,7 +54,7 @@ export class StoreOpenError extends Schema.TaggedError<StoreOpenError>()("StoreO
 /** An open store came to its end by itself. Its handle is useless: release it and open afresh. */
 export class StoreDied extends Schema.TaggedError<StoreDied>()("StoreDied", {
   storeId: Schema.String,
-  reason: Schema.Literal("shutdown", "sync-error", "processor", "disconnected"),
+  reason: Schema.Literal("shutdown", "sync-error", "processor", "disconnected", "rejected"),
   message: Schema.String
 }) {}
 

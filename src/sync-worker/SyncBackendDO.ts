@@ -1,0 +1,130 @@
+/** The sync backend of one workspace: LiveStore's Durable Object behind a guard of every message. */
+import { type CfTypes, makeDurableObject } from "@livestore/sync-cf/cf-worker"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { confirmedAttachment, connectionHeader, connectionOf, isOwnFrame } from "./Connection.ts"
+import type { Environment } from "./Environment.ts"
+import { isMemberNow } from "./Membership.ts"
+
+/** See `Environment.MEMBERSHIP_RECHECK_MS`. */
+const defaultRecheckMs = 60_000
+/** Below this the Auth Worker would be asked more than once a second for every connected user. */
+const minRecheckMs = 1_000
+/** How long an established connection survives an Auth Worker that cannot be asked (law 12: static stability). */
+const maxUnconfirmedMs = 15 * 60_000
+/** LiveStore's own limit of a frame is 900,000 bytes. */
+const maxFrameLength = 1_048_576
+
+/** WebSocket close codes: two of the protocol's, one of ours. */
+const policyViolation = 1008
+const tooBig = 1009
+const notAMember = 4403
+
+const LiveStoreBackend = makeDurableObject({
+  // HTTP and RPC carry storeId and payload in their bodies as well, and nobody of ours uses them.
+  enabledTransports: new Set(["ws"]),
+  forwardHeaders: [connectionHeader]
+})
+
+const recheckMsOf = (env: Environment) => {
+  const configured = Number(env.MEMBERSHIP_RECHECK_MS ?? defaultRecheckMs)
+  return Number.isFinite(configured) ? Math.max(minRecheckMs, configured) : defaultRecheckMs
+}
+
+const decoder = new TextDecoder()
+
+export class SyncBackendDO extends LiveStoreBackend {
+  readonly #state: CfTypes.DurableObjectState
+  readonly #env: Environment
+
+  constructor(state: CfTypes.DurableObjectState, env: Environment) {
+    super(state, env)
+    this.#state = state
+    this.#env = env
+
+    // LiveStore sets its handlers on the instance, so that they can only be wrapped here.
+    const answer = this.fetch.bind(this)
+    this.fetch = async (request) => {
+      const response = await answer(request)
+      await Effect.runPromise(this.#armRecheck())
+      return response
+    }
+    const handle = this.webSocketMessage?.bind(this)
+    this.webSocketMessage = async (socket, frame) => {
+      if (await Effect.runPromise(this.#admits(socket, frame))) await handle?.(socket, frame)
+    }
+    const close = this.webSocketClose?.bind(this)
+    this.webSocketClose = async (socket, code, reason, wasClean) => {
+      // Without an answer the client's socket lingers until its own timeout, half a minute and a file descriptor.
+      socket.close(code === 1005 || code === 1006 ? 1000 : code)
+      await close?.(socket, code, reason, wasClean)
+    }
+  }
+
+  /** Asks again whether the connected users are members; sets the next time while there are any. Never throws. */
+  override alarm(): Promise<void> {
+    return Effect.runPromise(
+      Effect.forEach(this.#state.getWebSockets(), (socket) => this.#recheck(socket), {
+        concurrency: 4,
+        discard: true
+      }).pipe(
+        Effect.catchAllCause(() => Effect.void),
+        Effect.zipRight(this.#armRecheck())
+      )
+    )
+  }
+
+  /** Closes the socket of whoever speaks in another's name. */
+  #admits(socket: CfTypes.WebSocket, frame: string | ArrayBuffer): Effect.Effect<boolean> {
+    return Effect.gen(function* () {
+      const text = typeof frame === "string" ? frame : decoder.decode(frame)
+      if (text.length > maxFrameLength) {
+        socket.close(tooBig, "frame too large")
+        return false
+      }
+      const connection = connectionOf(socket.deserializeAttachment())
+      const isOwn = Option.isSome(connection) && (yield* isOwnFrame(connection.value, text))
+      if (!isOwn) socket.close(policyViolation, "not the store or payload of this connection")
+      return isOwn
+    })
+  }
+
+  /** A removed member loses the connection; one whose membership cannot be asked keeps it for a bounded time. */
+  #recheck(socket: CfTypes.WebSocket): Effect.Effect<void> {
+    const env = this.#env
+    return Effect.gen(function* () {
+      const attachment: unknown = socket.deserializeAttachment()
+      const connection = connectionOf(attachment)
+      if (Option.isNone(connection) || connection.value.principal.kind !== "user") return
+      const { confirmedAt, principal, storeId } = connection.value
+      const now = yield* Clock.currentTimeMillis
+      const isMember = yield* isMemberNow(env, principal.userId, storeId).pipe(Effect.option)
+      if (Option.contains(isMember, true)) {
+        Option.map(confirmedAttachment(attachment, now), (next) => socket.serializeAttachment(next))
+      } else if (Option.isSome(isMember) || now - confirmedAt > maxUnconfirmedMs) {
+        socket.close(notAMember, "not a member of this workspace")
+      }
+    })
+  }
+
+  #armRecheck(): Effect.Effect<void> {
+    const recheckMs = recheckMsOf(this.#env)
+    const state = this.#state
+    return Effect.gen(function* () {
+      const hasUsers = state
+        .getWebSockets()
+        .some((socket) =>
+          Option.exists(
+            connectionOf(socket.deserializeAttachment()),
+            (connection) => connection.principal.kind === "user"
+          )
+        )
+      if (!hasUsers) return
+      const armed = yield* Effect.promise(() => state.storage.getAlarm())
+      if (armed !== null) return
+      const now = yield* Clock.currentTimeMillis
+      yield* Effect.promise(() => state.storage.setAlarm(now + recheckMs))
+    })
+  }
+}
