@@ -39,7 +39,7 @@ const NEWS_STEP = 1_000
 export class EventProcessor extends Context.Tag("workspace-orchestrator/stores/EventProcessor")<
   EventProcessor,
   {
-    /** Follows the store's events from where it left off, until `stopMonitoring`. Nothing happens the second time. */
+    /** Follows the store's events from where it left off, until `stopMonitoring`. Harmless to repeat. */
     readonly startMonitoring: (storeId: string) => Effect.Effect<void>
     /** Ends following the store. Completes when nothing of it is being processed any more. */
     readonly stopMonitoring: (storeId: string) => Effect.Effect<void>
@@ -130,9 +130,10 @@ export const make = (options: Options) =>
     return EventProcessor.of({
       startMonitoring: (storeId) =>
         Effect.suspend(() => {
-          if (followed.has(storeId)) return Effect.void
-          followed.set(storeId, { cursor: Option.none(), userMessages: 0, lastUserMessageAt: null })
-          // The news of the time between opening and following must not be missed (law 3).
+          if (!followed.has(storeId)) {
+            followed.set(storeId, { cursor: Option.none(), userMessages: 0, lastUserMessageAt: null })
+          }
+          // The news of the time between opening, or opening again, and following must not be missed (law 3).
           return controller.add(storeId)
         }),
       stopMonitoring: (storeId) =>

@@ -20,8 +20,27 @@ import { WorkspaceDirectory, type Changes, type Listing } from "./WorkspaceDirec
 
 export type RefreshError = DirectoryError | CircuitBreaker.CircuitOpen
 
-/** `list` reads everything and checks the feed; `changes` reads what has changed, where the directory offers it. */
-export type RefreshKind = "list" | "changes"
+/** The error's code and a sentence, for people and programs. */
+export const describeRefreshError = (
+  error: RefreshError
+): { readonly code: string; readonly message: string } =>
+  error._tag === "CircuitOpen"
+    ? {
+        code: error._tag,
+        message: `The circuit breaker ${error.name} is open; next attempt in ${error.retryAfterMs} ms`
+      }
+    : { code: error._tag, message: error.message }
+
+/**
+ * Why the directory is read.
+ * - `resync`: the whole list, which also checks the feed
+ * - `nudge`: what has changed, where the directory offers it, else the list
+ * - `confirm`: the whole list once more, because somebody waits for evidence
+ *
+ * Lists that are not a resync are paced, so that a flow of nudges stays below the 60 requests a minute that existing
+ * Auth Workers allow.
+ */
+export type RefreshKind = "resync" | "nudge" | "confirm"
 
 /** Where the accepted set came from. */
 export type Source = "auth-worker" | "snapshot" | "static" | "none"
@@ -83,6 +102,12 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
 
 /** One object for all that are simply there: a hundred thousand of them must stay cheap. */
 const PRESENT: Entry = { absence: null }
+
+/** Paced lists: this many at once, and one more every two seconds. */
+const PACED_LISTS_BURST = 20
+const PACED_LIST_EVERY_MS = 2_000
+
+const rank: Record<RefreshKind, number> = { nudge: 0, confirm: 1, resync: 2 }
 
 /** A set that changes faster than it can be paged through is no sign of a sick source. */
 const speaksAgainst = (error: DirectoryError): boolean =>
@@ -235,14 +260,26 @@ export const make = (options: Options) =>
       return touched
     })
 
+    /** A token bucket: waits until one more list may be read. Flights come one at a time, so nobody overtakes. */
+    let tokens = PACED_LISTS_BURST
+    let refilledAt = yield* Clock.currentTimeMillis
+    const pace = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const earned = Math.max(0, now - refilledAt) / PACED_LIST_EVERY_MS
+      tokens = Math.min(PACED_LISTS_BURST, tokens + earned) - 1
+      refilledAt = now
+      if (tokens < 0) yield* Effect.sleep(-tokens * PACED_LIST_EVERY_MS)
+    })
+
     const read = (kind: RefreshKind) =>
       Effect.gen(function* () {
         // A snapshot of an earlier life is compared with a whole list before its revision is trusted.
-        if (kind === "changes" && source === "auth-worker" && meta?.features.has("changes") === true) {
+        if (kind === "nudge" && source === "auth-worker" && meta?.features.has("changes") === true) {
           const touched = meta.revision === null ? Option.none() : yield* readChanges(meta.revision)
           // None is a 410: the feed no longer reaches back to our revision, so the list is read instead.
           if (Option.isSome(touched)) return touched.value
         }
+        if (kind !== "resync") yield* pace
         return yield* readList
       })
 
@@ -295,7 +332,7 @@ export const make = (options: Options) =>
         }
         // The refresh under way may have read before the caller's reason arose: it takes the next one (law 3).
         waiting ??= { kind, landed: Deferred.unsafeMake(FiberId.none) }
-        if (kind === "list") waiting.kind = "list"
+        if (rank[kind] > rank[waiting.kind]) waiting.kind = kind
         return Deferred.await(waiting.landed)
       })
 

@@ -1,0 +1,363 @@
+/**
+ * The controller of workspaces: brings one workspace after the other to its desired state. Everything that may have
+ * changed something (a nudge, a resync, an operator, a store that died) only names a key; what to do is read afresh
+ * (law 1).
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Controller from "../controller/Controller.ts"
+import type { KeyView, Stats } from "../controller/WorkQueue.ts"
+import type { StoreOpenError } from "../stores/StoreDriver.ts"
+import { StoreManager } from "../stores/StoreManager.ts"
+import { DesiredState, describeRefreshError, type RefreshError } from "../workspaces/DesiredState.ts"
+import { decide, type Action, type ById, type Facts, type Policy } from "./decide.ts"
+import * as Drift from "./Drift.ts"
+import { judge, type Candidate, type GuardPolicy, type Verdict } from "./RemovalGuard.ts"
+import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
+import * as Status from "./WorkspaceStatus.ts"
+
+export interface Options {
+  readonly policy: Policy
+  readonly guard: GuardPolicy
+  /** How many workspaces are worked on at once (`PROVISION_CONCURRENCY`). */
+  readonly concurrency: number
+  /** The longest that one reconcile of one workspace may take, in milliseconds. */
+  readonly reconcileTimeoutMs: number
+  /** How long the end of the loop lets running reconciles finish, in milliseconds. */
+  readonly shutdownGraceMs: number
+  /** The longest backoff of a failing workspace, in milliseconds: at most one resync interval (law 11). */
+  readonly maxBackoffMs: number
+  /** Whether this replica is responsible for a key. All of them, on one machine. */
+  readonly owns?: (id: string) => boolean
+}
+
+/** How one reconcile of one key ended, for whoever waits for it. */
+export interface KeyOutcome {
+  readonly id: string
+  readonly did: "added" | "removed" | "nothing"
+  readonly failure: Status.LastError | null
+}
+
+export class WorkspaceController extends Context.Tag(
+  "workspace-orchestrator/orchestration/WorkspaceController"
+)<
+  WorkspaceController,
+  {
+    /** Takes keys from now on. Before, they only queue up. */
+    readonly start: Effect.Effect<void>
+    /** Takes no new key, lets running reconciles finish within the grace, then interrupts them. */
+    readonly stop: Effect.Effect<void>
+    /** Asks for a workspace to be looked at now, backoff or not. */
+    readonly look: (id: string) => Effect.Effect<void>
+    /**
+     * Asks for every workspace that may need something to be looked at, and returns them.
+     * `now` cuts backoffs short; `resync` leaves them alone, or each resync would undo them.
+     */
+    readonly lookAtAll: (urgency: "now" | "resync") => Effect.Effect<ReadonlySet<string>>
+    /** Completes when the workspace is neither waiting for a worker nor in one's hand. */
+    readonly awaitSettled: (id: string) => Effect.Effect<void>
+    /** Hears how each reconcile ended. Synchronous; must not throw. */
+    readonly subscribe: (listener: (outcome: KeyOutcome) => void) => Effect.Effect<void, never, Scope.Scope>
+    readonly drift: Drift.Drift
+    readonly verdict: Effect.Effect<Verdict>
+    readonly status: (id: string) => Status.WorkspaceStatus
+    /** The workspaces that are held or wait, with the reason. */
+    readonly blocked: () => ReadonlyMap<string, Status.Blocked>
+    /** The workspaces whose newest reconcile failed. */
+    readonly failing: () => ReadonlyMap<string, Status.LastError>
+    readonly inspect: (id: string) => Effect.Effect<KeyView>
+    readonly queueStats: Effect.Effect<Stats>
+  }
+>() {}
+
+/** Backoff of a failing workspace: 1 s · 2^n with jitter (operations map; client-go: 5 ms · 2^n). */
+const BACKOFF_BASE_MS = 1_000
+const BACKOFF_JITTER = 0.2
+/** While the source contradicts itself about a workspace, it is looked at again this often. */
+const DISAGREEMENT_RETRY_MS = 5_000
+/** Keys looked at in one step of a whole pass, before other work gets its turn on the event loop. */
+const PASS_STEP = 5_000
+
+type ReconcileError = StoreOpenError | RefreshError
+
+const errorOf = (
+  cause: Cause.Cause<ReconcileError | Controller.ReconcileTimeout>,
+  now: number
+): Status.LastError => {
+  const failure = Option.getOrUndefined(Cause.failureOption(cause))
+  if (failure === undefined) {
+    return { code: "Defect", message: "A defect of this program; the log has the cause", at: now }
+  }
+  if (failure._tag === "ReconcileTimeout") {
+    return { code: failure._tag, message: `Not finished within ${failure.timeoutMs} ms`, at: now }
+  }
+  return failure._tag === "StoreOpenError"
+    ? { code: `StoreOpen_${failure.reason}`, message: failure.message, at: now }
+    : { ...describeRefreshError(failure), at: now }
+}
+
+export const make = (options: Options) =>
+  Effect.gen(function* () {
+    const desired = yield* DesiredState
+    const manager = yield* StoreManager
+    const orchestrator = yield* WorkspaceOrchestrator
+    const clock = yield* Effect.clock
+    const owns = options.owns ?? (() => true)
+
+    const drift = Drift.make(desired.get, orchestrator.isMonitored, owns)
+    const statuses = new Map<string, Status.WorkspaceStatus>()
+    const blocked = new Map<string, Status.Blocked>()
+    const failing = new Map<string, Status.LastError>()
+    const listeners = new Set<(outcome: KeyOutcome) => void>()
+    /** When removals that nobody had approved happened. */
+    let removals: ReadonlyArray<number> = []
+
+    const candidates = (): ReadonlyArray<Candidate> => {
+      const due: Array<Candidate> = []
+      for (const [storeId, absence] of desired.absences()) {
+        const explicit = absence.kind === "deleted"
+        if (desired.get(storeId)._tag !== "Absent" || !owns(storeId)) continue
+        if (explicit || absence.confirmations >= options.policy.removalConfirmations) {
+          due.push({ storeId, explicit })
+        }
+      }
+      return due
+    }
+
+    const judgeNow = (): Verdict =>
+      judge(candidates(), desired.size(), removals, clock.unsafeCurrentTimeMillis(), options.guard)
+
+    const factsOf = (id: string, byId: ById): Facts => ({
+      desired: desired.get(id),
+      observed: manager.observe(id),
+      processing: orchestrator.isMonitored(id),
+      owned: owns(id),
+      paused: false,
+      guard: desired.absences().size > 0 && judgeNow().tripped ? "holds" : "admits",
+      byId,
+      now: clock.unsafeCurrentTimeMillis()
+    })
+
+    const statusOf = (id: string): Status.WorkspaceStatus => statuses.get(id) ?? Status.unobserved
+
+    const note = (id: string, action: Action | null, lastError: Status.LastError | null): void => {
+      const now = clock.unsafeCurrentTimeMillis()
+      const block = action === null ? null : Status.blockedBy(action, now)
+      if (block === null) blocked.delete(id)
+      else blocked.set(id, block)
+      if (lastError === null) failing.delete(id)
+      else failing.set(id, lastError)
+      drift.update(id)
+      const view = manager.view(id)
+      statuses.set(
+        id,
+        Status.observe(statusOf(id), {
+          desired: desired.get(id)._tag,
+          monitored: orchestrator.isMonitored(id),
+          synced: view?.connectivity?.isConnected ?? null,
+          blocked: block,
+          lastError,
+          revision: desired.view().revision,
+          now
+        })
+      )
+    }
+
+    const noteStarted = (id: string, startedAt: number): void => {
+      const now = clock.unsafeCurrentTimeMillis()
+      const before = statusOf(id)
+      statuses.set(
+        id,
+        Status.addTransition(
+          {
+            ...before,
+            firstMonitoredAt: before.firstMonitoredAt ?? now,
+            lastEnsuredAt: now,
+            provisionDurationMs: now - startedAt
+          },
+          { at: now, type: "monitoring_started", message: `Opened in ${now - startedAt} ms` }
+        )
+      )
+    }
+
+    const ensure = (id: string, because: Extract<Action, { readonly _tag: "EnsureMonitored" }>["because"]) =>
+      Effect.gen(function* () {
+        const startedAt = yield* Clock.currentTimeMillis
+        // What looks open but hears nothing, or is not processed, is opened afresh.
+        const outcome = yield* because === "disconnected" || because === "processor"
+          ? orchestrator.reopen(id)
+          : orchestrator.ensureMonitored(id)
+        if (outcome === "already_monitored") return "nothing" as const
+        noteStarted(id, startedAt)
+        return "added" as const
+      })
+
+    /** Ends the monitoring, then lets the desired state forget: in this order, so that a crash repeats it (law 6). */
+    const remove = (id: string, because: "deleted" | "absent" | "not-owner") =>
+      Effect.gen(function* () {
+        const outcome = yield* orchestrator.stopMonitoring(id)
+        const now = yield* Clock.currentTimeMillis
+        if (because !== "not-owner") {
+          removals = [...removals.filter((at) => at > now - options.guard.windowMs), now]
+          yield* desired.forget(id)
+        }
+        return outcome === "monitoring_stopped" ? ("removed" as const) : ("nothing" as const)
+      }).pipe(Effect.uninterruptible)
+
+    const execute = (
+      id: string,
+      action: Action
+    ): Effect.Effect<
+      { readonly did: KeyOutcome["did"]; readonly next: Controller.Result },
+      ReconcileError
+    > => {
+      switch (action._tag) {
+        case "Nothing":
+          return Effect.succeed({ did: "nothing", next: Controller.Done })
+        case "EnsureMonitored":
+          return Effect.map(ensure(id, action.because), (did) => ({ did, next: Controller.Done }))
+        case "StopMonitoring":
+          return Effect.map(remove(id, action.because), (did) => ({ did, next: Controller.Done }))
+        case "AskById":
+          return Effect.flatMap(desired.existsById(id), (answer) => {
+            const byId = Option.match(answer, {
+              onNone: () => "not-offered" as const,
+              onSome: (exists) => (exists ? ("exists" as const) : ("gone" as const))
+            })
+            return act(id, byId)
+          })
+        case "Wait":
+          return Effect.succeed({ did: "nothing", next: Controller.RequeueAfter(action.afterMs) })
+        case "Hold":
+          return Effect.succeed({
+            did: "nothing",
+            next:
+              action.reason === "source-disagrees"
+                ? Controller.RequeueAfter(DISAGREEMENT_RETRY_MS)
+                : Controller.Done
+          })
+      }
+    }
+
+    const act = (id: string, byId: ById) =>
+      Effect.suspend(() => {
+        const action = decide(factsOf(id, byId), options.policy)
+        return Effect.tap(execute(id, action), () => {
+          if (action._tag !== "AskById") note(id, action, null)
+        })
+      })
+
+    const reconcile = (id: string): Effect.Effect<Controller.Result, ReconcileError> =>
+      act(id, "not-asked").pipe(
+        Effect.tap(({ did }) => {
+          for (const listener of listeners) listener({ id, did, failure: null })
+        }),
+        Effect.map(({ next }) => next)
+      )
+
+    const controller = yield* Controller.make({
+      name: "workspaces",
+      workers: options.concurrency,
+      reconcile,
+      timeout: options.reconcileTimeoutMs,
+      shutdownGrace: options.shutdownGraceMs,
+      backoff: { baseMs: BACKOFF_BASE_MS, maxMs: options.maxBackoffMs, jitter: BACKOFF_JITTER },
+      hooks: {
+        onEnd: ({ key, exit, outcome }) =>
+          Effect.sync(() => {
+            // A stopped workspace that the desired state has forgotten needs no status any more.
+            if (desired.get(key)._tag === "Unknown" && manager.observe(key)._tag === "Closed") {
+              statuses.delete(key)
+              blocked.delete(key)
+              failing.delete(key)
+            }
+            if (Exit.isSuccess(exit) || outcome === "interrupted") return
+            const failure = errorOf(exit.cause, clock.unsafeCurrentTimeMillis())
+            note(key, null, failure)
+            for (const listener of listeners) listener({ id: key, did: "nothing", failure })
+          })
+      }
+    })
+    yield* controller.pause
+
+    for (const id of desired.ids()) drift.update(id)
+    yield* desired.subscribe(({ touched }) => {
+      for (const id of touched) drift.update(id)
+      return controller.addAll(touched, { priority: "drift", respectBackoff: true })
+    })
+
+    const signals = yield* Queue.unbounded<string>()
+    yield* manager.subscribe((signal) => {
+      if (signal._tag === "Died") Queue.unsafeOffer(signals, signal.storeId)
+      else if (signal._tag === "Connectivity") Queue.unsafeOffer(signals, signal.storeId)
+    })
+    yield* Queue.take(signals).pipe(
+      Effect.flatMap((id) => {
+        drift.update(id)
+        const observed = manager.observe(id)
+        // Law 9: what died, or may stay deaf, re-enters the queue by itself.
+        if (observed._tag === "Dead") return controller.add(id, { priority: "died" })
+        return observed._tag === "Open" && !observed.connectivity.isConnected
+          ? controller.add(id, { priority: "died", afterMs: options.policy.disconnectedLimitMs })
+          : Effect.void
+      }),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    const needsLook = (id: string): boolean => {
+      if (drift.has(id) || desired.get(id)._tag !== "Present") return true
+      const observed = manager.observe(id)
+      return observed._tag !== "Open" || !observed.connectivity.isConnected
+    }
+
+    const lookAtAll = (urgency: "now" | "resync") =>
+      Effect.gen(function* () {
+        const keys = new Set<string>()
+        let step = 0
+        const consider = (id: string) => {
+          drift.update(id)
+          if (needsLook(id)) keys.add(id)
+          return ++step % PASS_STEP === 0
+        }
+        for (const id of desired.ids()) if (consider(id)) yield* Effect.yieldNow()
+        for (const id of manager.storeIds()) if (consider(id)) yield* Effect.yieldNow()
+        yield* controller.addAll(
+          keys,
+          urgency === "now" ? { priority: "nudge" } : { priority: "drift", respectBackoff: true }
+        )
+        return keys
+      })
+
+    return WorkspaceController.of({
+      start: controller.resume,
+      stop: controller.shutdown,
+      look: (id) => controller.add(id, { priority: "nudge" }),
+      lookAtAll,
+      awaitSettled: controller.awaitSettled,
+      subscribe: (listener) =>
+        Effect.acquireRelease(
+          Effect.sync(() => listeners.add(listener)),
+          () => Effect.sync(() => listeners.delete(listener))
+        ),
+      drift,
+      verdict: Effect.sync(judgeNow),
+      status: statusOf,
+      blocked: () => blocked,
+      failing: () => failing,
+      inspect: controller.inspect,
+      queueStats: controller.stats
+    })
+  })
+
+export const layer = (
+  options: Options
+): Layer.Layer<WorkspaceController, never, DesiredState | StoreManager | WorkspaceOrchestrator> =>
+  Layer.scoped(WorkspaceController, make(options))

@@ -1,0 +1,133 @@
+/**
+ * Makes one workspace monitored, or not: a store that is open and an event processor that runs on it. Idempotent;
+ * that one workspace is never in two hands is the work queue's promise (law 2).
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { EventProcessor } from "../stores/EventProcessor.ts"
+import type { StoreOpenError } from "../stores/StoreDriver.ts"
+import { StoreManager } from "../stores/StoreManager.ts"
+
+/** Times are in milliseconds since the epoch. */
+export interface OrchestratorStats {
+  readonly lastProvisionedAt: number | null
+  readonly lastDeprovisionedAt: number | null
+  readonly totalProvisioned: number
+  readonly totalDeprovisioned: number
+  readonly provisionFailures: number
+}
+
+export class WorkspaceOrchestrator extends Context.Tag(
+  "workspace-orchestrator/orchestration/WorkspaceOrchestrator"
+)<
+  WorkspaceOrchestrator,
+  {
+    /**
+     * Opens the store and starts its event processor, unless both run already. A dead store is released and opened
+     * afresh. Either both run afterwards or neither does.
+     */
+    readonly ensureMonitored: (
+      storeId: string
+    ) => Effect.Effect<"monitoring_started" | "already_monitored", StoreOpenError>
+    /** Opens the store afresh, though it may look alive. */
+    readonly reopen: (storeId: string) => Effect.Effect<"monitoring_started", StoreOpenError>
+    /** Stops the event processor, then closes the store: in this order, so that nothing is read from a closed store. */
+    readonly stopMonitoring: (storeId: string) => Effect.Effect<"monitoring_stopped" | "already_stopped">
+    /** The store is open and alive, and its event processor runs: read off both (law 9). */
+    readonly isMonitored: (storeId: string) => boolean
+    /** The ids of all monitored workspaces, sorted. */
+    readonly listMonitored: () => ReadonlyArray<string>
+    readonly stats: () => OrchestratorStats
+  }
+>() {}
+
+/** Every line about an operation carries these, and how long it took. */
+const logOperation = (
+  message: string,
+  operation: "provision" | "deprovision",
+  storeId: string,
+  durationMs: number
+) =>
+  Effect.logInfo(message).pipe(
+    Effect.annotateLogs({ category: "workspace_orchestration", operation, storeId, durationMs })
+  )
+
+export const make = Effect.gen(function* () {
+  const manager = yield* StoreManager
+  const processor = yield* EventProcessor
+  let stats: OrchestratorStats = {
+    lastProvisionedAt: null,
+    lastDeprovisionedAt: null,
+    totalProvisioned: 0,
+    totalDeprovisioned: 0,
+    provisionFailures: 0
+  }
+
+  const isMonitored = (storeId: string): boolean =>
+    manager.openStore(storeId) !== undefined && processor.isMonitoring(storeId)
+
+  const provision = (storeId: string) =>
+    Effect.gen(function* () {
+      const startedAt = yield* Clock.currentTimeMillis
+      yield* manager.addStore(storeId).pipe(
+        Effect.tapError((error) =>
+          Effect.gen(function* () {
+            stats = { ...stats, provisionFailures: stats.provisionFailures + 1 }
+            const durationMs = (yield* Clock.currentTimeMillis) - startedAt
+            yield* Effect.logWarning("workspace_orchestration.provision_failed", error).pipe(
+              Effect.annotateLogs({
+                category: "workspace_orchestration",
+                operation: "provision",
+                storeId,
+                durationMs,
+                reason: error.reason
+              })
+            )
+          })
+        )
+      )
+      yield* processor.startMonitoring(storeId)
+      const now = yield* Clock.currentTimeMillis
+      stats = { ...stats, totalProvisioned: stats.totalProvisioned + 1, lastProvisionedAt: now }
+      yield* logOperation("workspace_orchestration.monitoring_started", "provision", storeId, now - startedAt)
+      return "monitoring_started" as const
+    })
+
+  const close = (storeId: string) =>
+    Effect.zipRight(processor.stopMonitoring(storeId), manager.removeStore(storeId))
+
+  return WorkspaceOrchestrator.of({
+    ensureMonitored: (storeId) =>
+      Effect.suspend(() =>
+        isMonitored(storeId) ? Effect.succeed("already_monitored" as const) : provision(storeId)
+      ),
+    reopen: (storeId) => Effect.zipRight(close(storeId), provision(storeId)),
+    stopMonitoring: (storeId) =>
+      Effect.gen(function* () {
+        const wasMonitored = isMonitored(storeId)
+        const startedAt = yield* Clock.currentTimeMillis
+        // From here on the stop is carried out whole, or the store would stay open without its processor (law 8).
+        yield* Effect.uninterruptible(close(storeId))
+        if (!wasMonitored) return "already_stopped" as const
+        const now = yield* Clock.currentTimeMillis
+        stats = { ...stats, totalDeprovisioned: stats.totalDeprovisioned + 1, lastDeprovisionedAt: now }
+        yield* logOperation(
+          "workspace_orchestration.monitoring_stopped",
+          "deprovision",
+          storeId,
+          now - startedAt
+        )
+        return "monitoring_stopped" as const
+      }),
+    isMonitored,
+    listMonitored: () => [...manager.storeIds()].filter(isMonitored).sort(),
+    stats: () => stats
+  })
+})
+
+export const layer: Layer.Layer<WorkspaceOrchestrator, never, StoreManager | EventProcessor> = Layer.effect(
+  WorkspaceOrchestrator,
+  make
+)

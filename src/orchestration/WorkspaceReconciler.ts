@@ -1,0 +1,363 @@
+/**
+ * The loop around the controller: when the directory is read, which runs there are, and how they ended. The resync
+ * makes it correct; nudges only make it fast (law 1), and losing every one of them costs latency.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberHandle from "effect/FiberHandle"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
+import { DesiredState, describeRefreshError, type RefreshError } from "../workspaces/DesiredState.ts"
+import type { NudgeOutcome } from "./Operations.ts"
+import type { LastError } from "./WorkspaceStatus.ts"
+import { WorkspaceController, type KeyOutcome } from "./WorkspaceController.ts"
+import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
+
+export interface Options {
+  /** Between two resyncs, jittered by a tenth (`WORKSPACE_RECONCILE_INTERVAL_MS`). */
+  readonly intervalMs: number
+  /** Why nothing is reconciled with a directory (no URL, no token, switched off); None if it is. */
+  readonly disabled: Option.Option<string>
+}
+
+/** What a run found and did. Times are in milliseconds since the epoch. */
+export interface Run {
+  readonly startedAt: number
+  readonly completedAt: number
+  readonly driftCount: number
+  readonly added: ReadonlyArray<string>
+  readonly removed: ReadonlyArray<string>
+  readonly failed: ReadonlyMap<string, LastError>
+  readonly held: ReadonlyArray<{ readonly storeId: string; readonly reason: string }>
+  readonly authoritativeCount: number
+  readonly monitoredCount: number
+}
+
+export interface LoopState {
+  readonly isRunning: boolean
+  readonly lastRunStartedAt: number | null
+  readonly lastRunCompletedAt: number | null
+  readonly lastSuccessAt: number | null
+  readonly lastDurationMs: number | null
+  readonly consecutiveFailures: number
+  readonly runs: number
+  readonly successes: number
+  readonly failures: number
+  readonly lastRun: Run | null
+  readonly lastError: LastError | null
+  readonly nextRunAt: number | null
+}
+
+/** A run is in flight since `startedAt` (milliseconds since the epoch). */
+export interface InFlight {
+  readonly _tag: "InFlight"
+  readonly startedAt: number
+}
+
+export class WorkspaceReconciler extends Context.Tag(
+  "workspace-orchestrator/orchestration/WorkspaceReconciler"
+)<
+  WorkspaceReconciler,
+  {
+    /** Starts the loop, with a first run at once. Starting twice starts one loop. */
+    readonly start: Effect.Effect<void>
+    /** Reads the directory no more and takes no new work; completes when running work has ended. */
+    readonly stop: Effect.Effect<void>
+    /** One run by hand: a fresh list, and each drifting workspace attempted once, backoff or not. */
+    readonly reconcile: Effect.Effect<Run, RefreshError | InFlight>
+    /** A hint that the workspace may have changed. Completes when it is settled, or cannot be settled now. */
+    readonly nudge: (id: string) => Effect.Effect<NudgeOutcome>
+    readonly state: () => LoopState
+    /** A snapshot has been accepted and the first pass over it has been made. */
+    readonly firstPassMade: () => boolean
+  }
+>() {}
+
+/** The interval's jitter: 10 % either way, so that replicas and restarts do not march in step. */
+const INTERVAL_JITTER = 0.1
+/** After a failed refresh: this · 2^n with jitter, at most the interval (law 11), or longer if the source asks. */
+const FAILURE_BACKOFF_BASE_MS = 1_000
+/** How long a scheduled run waits for its workspaces before it is closed and reported as it stands. */
+const SCHEDULED_SETTLE_MS = 10_000
+/** The same for the first run, and for one by hand. */
+const LONG_SETTLE_MS = 120_000
+/** Between two lists that are read to confirm an absence which a nudge has pointed at. */
+const CONFIRM_EVERY_MS = 250
+/** How many lists a nudge reads at the most. */
+const MAX_CONFIRMATIONS = 5
+
+interface Current {
+  readonly startedAt: number
+  readonly outcomes: Map<string, KeyOutcome>
+  readonly pending: Set<string>
+  readonly settled: Deferred.Deferred<void>
+}
+
+export const make = (options: Options) =>
+  Effect.gen(function* () {
+    const desired = yield* DesiredState
+    const controller = yield* WorkspaceController
+    const orchestrator = yield* WorkspaceOrchestrator
+    const scope = yield* Effect.scope
+    const loop = yield* FiberHandle.make()
+    const wake = yield* Queue.sliding<void>(1)
+
+    let current: Current | undefined
+    let firstPass = false
+    let state: LoopState = {
+      isRunning: false,
+      lastRunStartedAt: null,
+      lastRunCompletedAt: null,
+      lastSuccessAt: null,
+      lastDurationMs: null,
+      consecutiveFailures: 0,
+      runs: 0,
+      successes: 0,
+      failures: 0,
+      lastRun: null,
+      lastError: null,
+      nextRunAt: null
+    }
+
+    yield* controller.subscribe((outcome) => {
+      if (current === undefined || !current.pending.delete(outcome.id)) return
+      current.outcomes.set(outcome.id, outcome)
+      if (current.pending.size === 0) Deferred.unsafeDone(current.settled, Effect.void)
+    })
+
+    const summary = (run: Current, driftCount: number, completedAt: number): Run => {
+      const added: Array<string> = []
+      const removed: Array<string> = []
+      const failed = new Map<string, LastError>()
+      for (const { id, did, failure } of run.outcomes.values()) {
+        if (failure !== null) failed.set(id, failure)
+        else if (did === "added") added.push(id)
+        else if (did === "removed") removed.push(id)
+      }
+      // Those in backoff were not attempted by a resync; they fail all the same.
+      for (const [id, failure] of controller.failing()) if (!failed.has(id)) failed.set(id, failure)
+      const held = [...controller.blocked()].map(([storeId, { reason }]) => ({ storeId, reason }))
+      for (const storeId of run.pending) {
+        if (!failed.has(storeId)) held.push({ storeId, reason: "in-progress" })
+      }
+      return {
+        startedAt: run.startedAt,
+        completedAt,
+        driftCount,
+        added: added.sort(),
+        removed: removed.sort(),
+        failed,
+        held,
+        authoritativeCount: desired.size() - desired.absences().size,
+        monitoredCount: orchestrator.listMonitored().length
+      }
+    }
+
+    const failed = (error: RefreshError, startedAt: number) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const lastError = { ...describeRefreshError(error), at: now }
+        state = {
+          ...state,
+          lastRunCompletedAt: now,
+          lastDurationMs: now - startedAt,
+          consecutiveFailures: state.consecutiveFailures + 1,
+          failures: state.failures + 1,
+          lastError
+        }
+        yield* Effect.logWarning("workspace_reconciler.run_failed").pipe(
+          Effect.annotateLogs({
+            category: "workspace_orchestration",
+            operation: "reconcile",
+            durationMs: now - startedAt,
+            code: lastError.code,
+            error: lastError.message,
+            consecutiveFailures: state.consecutiveFailures
+          })
+        )
+      })
+
+    const succeeded = (run: Run) =>
+      Effect.gen(function* () {
+        const durationMs = run.completedAt - run.startedAt
+        state = {
+          ...state,
+          lastRunCompletedAt: run.completedAt,
+          lastSuccessAt: run.completedAt,
+          lastDurationMs: durationMs,
+          consecutiveFailures: 0,
+          successes: state.successes + 1,
+          lastRun: run,
+          lastError: null
+        }
+        firstPass = true
+        const changed = run.driftCount + run.failed.size > 0
+        yield* (changed ? Effect.logInfo : Effect.logDebug)("workspace_reconciler.run_completed").pipe(
+          Effect.annotateLogs({
+            category: "workspace_orchestration",
+            operation: "reconcile",
+            durationMs,
+            drift: run.driftCount,
+            added: run.added.length,
+            removed: run.removed.length,
+            failed: run.failed.size,
+            held: run.held.length,
+            authoritative: run.authoritativeCount,
+            monitored: run.monitoredCount
+          })
+        )
+      })
+
+    const runWith = (
+      urgency: "now" | "resync",
+      settleMs: number
+    ): Effect.Effect<Run, RefreshError | InFlight> =>
+      Effect.suspend((): Effect.Effect<Run, RefreshError | InFlight> => {
+        if (current !== undefined) {
+          return Effect.fail<InFlight>({ _tag: "InFlight", startedAt: current.startedAt })
+        }
+        return Effect.gen(function* () {
+          const startedAt = yield* Clock.currentTimeMillis
+          const settled = yield* Deferred.make<void>()
+          const run: Current = { startedAt, settled, pending: new Set(), outcomes: new Map() }
+          current = run
+          state = { ...state, isRunning: true, lastRunStartedAt: startedAt, runs: state.runs + 1 }
+          yield* Effect.tapError(desired.refresh("resync"), (error) => failed(error, startedAt))
+          const driftCount = controller.drift.size()
+          for (const id of yield* controller.lookAtAll(urgency)) {
+            if (urgency === "now" || !controller.failing().has(id)) run.pending.add(id)
+          }
+          if (run.pending.size > 0) yield* Effect.timeoutOption(Deferred.await(settled), settleMs)
+          const result = summary(run, driftCount, yield* Clock.currentTimeMillis)
+          yield* succeeded(result)
+          return result
+        }).pipe(
+          Effect.ensuring(
+            Effect.sync(() => {
+              current = undefined
+              state = { ...state, isRunning: false }
+            })
+          )
+        )
+      })
+
+    /** Until the next run, after a run that began at `startedAt` and ended so. */
+    const delayAfter = (error: RefreshError | undefined) =>
+      Effect.gen(function* () {
+        const random = yield* Random.next
+        if (error === undefined) return options.intervalMs * (1 + INTERVAL_JITTER * (2 * random - 1))
+        const doublings = Math.min(state.consecutiveFailures - 1, 30)
+        const backoff = Math.min(options.intervalMs, FAILURE_BACKOFF_BASE_MS * 2 ** Math.max(0, doublings))
+        const asked =
+          error._tag === "CircuitOpen" || error._tag === "DirectoryUnavailable"
+            ? (error.retryAfterMs ?? 0)
+            : 0
+        return Math.max(backoff * (1 - 0.2 * random), asked)
+      })
+
+    const sleepUntilNext = (delayMs: number, startedAt: number, now: number) => {
+      const at = Math.max(now, startedAt + delayMs)
+      state = { ...state, nextRunAt: at }
+      return Effect.raceFirst(Effect.sleep(at - now), Queue.take(wake))
+    }
+
+    const scheduledRun = Effect.gen(function* () {
+      const startedAt = yield* Clock.currentTimeMillis
+      const settleMs = firstPass ? Math.min(SCHEDULED_SETTLE_MS, options.intervalMs) : LONG_SETTLE_MS
+      const outcome = yield* Effect.either(runWith("resync", settleMs))
+      // A run by hand that is in flight does what this one would have done.
+      const error = Either.isLeft(outcome) && outcome.left._tag !== "InFlight" ? outcome.left : undefined
+      const delayMs = yield* delayAfter(error)
+      const now = yield* Clock.currentTimeMillis
+      yield* sleepUntilNext(delayMs, error === undefined ? startedAt : now, now)
+    })
+
+    const nudgeOutcome = (id: string, wasMonitored: boolean): NudgeOutcome => {
+      const isMonitored = orchestrator.isMonitored(id)
+      const isDesired = desired.get(id)._tag === "Present"
+      if (isDesired && isMonitored) {
+        return { status: wasMonitored ? "already_monitored" : "monitoring_started" }
+      }
+      if (!isDesired && !isMonitored) {
+        return { status: wasMonitored ? "monitoring_stopped" : "already_stopped" }
+      }
+      const reason =
+        controller.blocked().get(id)?.reason ?? controller.failing().get(id)?.code ?? "in-progress"
+      return { status: "reconcile_queued", reason }
+    }
+
+    /** A nudge may point at a removal that one list has shown already: another list makes it evidence. */
+    const confirmAbsence = (id: string) =>
+      Effect.gen(function* () {
+        for (let read = 1; read < MAX_CONFIRMATIONS; read++) {
+          yield* controller.awaitSettled(id)
+          if (controller.blocked().get(id)?.reason !== "evidence") return
+          yield* Effect.sleep(CONFIRM_EVERY_MS)
+          yield* desired.refresh("confirm")
+        }
+      })
+
+    const nudge = (id: string): Effect.Effect<NudgeOutcome> =>
+      Effect.gen(function* () {
+        if (Option.isSome(options.disabled)) {
+          return { status: "reconcile_queued", reason: "reconciler-disabled" } as const
+        }
+        const wasMonitored = orchestrator.isMonitored(id)
+        yield* desired.refresh("nudge")
+        yield* controller.look(id)
+        yield* confirmAbsence(id)
+        yield* controller.awaitSettled(id)
+        return nudgeOutcome(id, wasMonitored)
+      }).pipe(
+        Effect.catchAll((error) =>
+          Effect.gen(function* () {
+            // Law 3: the reason for the nudge is still there, so the next run must not wait for the interval.
+            const delayMs = yield* delayAfter(error)
+            const dueAt = (yield* Clock.currentTimeMillis) + delayMs
+            if (state.nextRunAt !== null && dueAt < state.nextRunAt && current === undefined) {
+              yield* Effect.forkIn(Effect.delay(Queue.offer(wake, undefined), delayMs), scope)
+            }
+            return { status: "reconcile_queued", reason: "source-unreachable" } as const
+          })
+        )
+      )
+
+    const firstPassOver = (ids: ReadonlySet<string>) =>
+      Effect.forEach(ids, controller.awaitSettled, { discard: true }).pipe(
+        Effect.timeoutOption(LONG_SETTLE_MS),
+        Effect.zipRight(
+          Effect.sync(() => {
+            firstPass = true
+          })
+        )
+      )
+
+    return WorkspaceReconciler.of({
+      start: Effect.gen(function* () {
+        yield* controller.start
+        // Law 12: what an earlier life knew is monitored again before the directory has said a word.
+        const known = yield* controller.lookAtAll("now")
+        if (Option.isSome(options.disabled)) {
+          firstPass = true
+          return
+        }
+        if (known.size > 0) yield* Effect.forkIn(firstPassOver(known), scope)
+        yield* FiberHandle.run(loop, Effect.forever(scheduledRun), { onlyIfMissing: true })
+      }),
+      stop: Effect.zipRight(FiberHandle.clear(loop), controller.stop),
+      reconcile: runWith("now", LONG_SETTLE_MS),
+      nudge,
+      state: () => state,
+      firstPassMade: () => firstPass
+    })
+  })
+
+export const layer = (
+  options: Options
+): Layer.Layer<WorkspaceReconciler, never, DesiredState | WorkspaceController | WorkspaceOrchestrator> =>
+  Layer.scoped(WorkspaceReconciler, make(options))
