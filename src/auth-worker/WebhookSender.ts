@@ -1,0 +1,84 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { OwedWebhook } from "./Outbox.ts"
+import { signWebhook } from "./WebhookSignature.ts"
+
+/** How one attempt ended. `Gone` is the server's 410: this webhook is not wanted, and is not tried again. */
+export type AttemptOutcome =
+  | { readonly _tag: "Delivered"; readonly status: Option.Option<number> }
+  | { readonly _tag: "Gone"; readonly status: Option.Option<number>; readonly reason: string }
+  | {
+      readonly _tag: "Failed"
+      readonly status: Option.Option<number>
+      readonly reason: string
+      readonly retryAfterMs: Option.Option<number>
+    }
+
+/** Where and how webhooks are sent. */
+export interface Endpoint {
+  readonly url: string
+  /** Active secrets, the one to present first. */
+  readonly secrets: ReadonlyArray<string>
+  readonly timeoutMs: number
+}
+
+/** `Retry-After` in milliseconds from now: seconds, or an HTTP date. */
+export const parseRetryAfter = (header: string | null, now: number): Option.Option<number> => {
+  if (header === null) return Option.none()
+  const text = header.trim()
+  const at = /^\d{1,9}$/.test(text) ? now + Number(text) * 1_000 : Date.parse(text)
+  return Number.isNaN(at) ? Option.none() : Option.some(Math.max(0, at - now))
+}
+
+/**
+ * One attempt to deliver a webhook, with both authentications of the contract (section 2). The id stays the same over all
+ * attempts; the timestamp and signature are of this one. Never fails: what went wrong is the outcome.
+ */
+export const sendWebhook = (row: OwedWebhook, endpoint: Endpoint): Effect.Effect<AttemptOutcome> =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const timestamp = Math.floor(now / 1_000)
+    const signature = yield* signWebhook(endpoint.secrets, row.webhook_id, timestamp, row.body)
+    const response = yield* Effect.tryPromise((signal) =>
+      fetch(endpoint.url, {
+        method: "POST",
+        redirect: "manual",
+        signal,
+        headers: {
+          "content-type": "application/json",
+          "user-agent": "workspace-orchestrator-auth-worker",
+          "x-webhook-secret": endpoint.secrets[0] ?? "",
+          "webhook-id": row.webhook_id,
+          "webhook-timestamp": String(timestamp),
+          "webhook-signature": signature,
+          traceparent: row.traceparent
+        },
+        body: row.body
+      }).then(async (answer) => {
+        // The answer's text has no bearing on what is owed (law 1); not reading it must not hold the connection.
+        await answer.body?.cancel()
+        return answer
+      })
+    )
+    const status = Option.some(response.status)
+    if (response.ok) return { _tag: "Delivered", status } as const
+    const reason = `the server answered ${response.status}`
+    if (response.status === 410) return { _tag: "Gone", status, reason } as const
+    const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), now)
+    return { _tag: "Failed", status, reason, retryAfterMs } as const
+  }).pipe(
+    Effect.timeout(endpoint.timeoutMs),
+    Effect.catchAll((error) =>
+      Effect.succeed({
+        _tag: "Failed",
+        status: Option.none(),
+        // Not the exception's text: it may hold the URL, and with it a credential.
+        reason:
+          error._tag === "TimeoutException"
+            ? `no answer within ${endpoint.timeoutMs} ms`
+            : "the server could not be reached",
+        retryAfterMs: Option.none()
+      } as const)
+    )
+  )

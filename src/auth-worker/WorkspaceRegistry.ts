@@ -1,0 +1,100 @@
+import { DurableObject } from "cloudflare:workers"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { type ApiError } from "./ApiError.ts"
+import { AuthConfig, decodeConfig } from "./AuthConfig.ts"
+import { makeDeliveries } from "./Deliveries.ts"
+import type { Env } from "./Env.ts"
+import { logger } from "./logger.ts"
+import { migrate } from "./migrations.ts"
+import {
+  type OperationName,
+  type RegistryRequest,
+  type RegistryStub,
+  type Reply,
+  replyOf,
+  runOperation
+} from "./RegistryProtocol.ts"
+import { armAlarm } from "./Outbox.ts"
+import { make as makeSql, Sql } from "./Sql.ts"
+import { parseTraceparent, TraceContext } from "./TraceContext.ts"
+
+/** How soon an alarm that could not do its work is tried again, in milliseconds. */
+const alarmRetryMs = 60_000
+
+/**
+ * The source of truth: users, workspaces, memberships, the log of their changes and the webhooks owed for them, in one
+ * SQLite database, so that a change, its record and its webhook are one transaction.
+ */
+export class WorkspaceRegistry extends DurableObject<Env> implements RegistryStub {
+  readonly #sql: Context.Tag.Service<Sql>
+  readonly #config: Either.Either<Context.Tag.Service<AuthConfig>, ApiError>
+  readonly #deliver = makeDeliveries()
+
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env)
+    this.#sql = makeSql(state.storage, (promise) => state.waitUntil(promise))
+    this.#config = decodeConfig(env)
+    Effect.runSync(
+      migrate.pipe(
+        Effect.zipRight(
+          Either.isRight(this.#config) ? this.#provide(armAlarm, this.#config.right) : Effect.void
+        ),
+        Effect.provideService(Sql, this.#sql)
+      )
+    )
+  }
+
+  /** The Worker's one way in: runs an operation and answers its outcome, and starts what it made due. */
+  call<Name extends OperationName>(
+    request: RegistryRequest<Name>,
+    traceparent: string | null
+  ): Promise<Reply<Name>> {
+    const outcome = Effect.gen(this, function* () {
+      const config = yield* this.#config
+      const value = yield* this.#provide(runOperation(request), config)
+      // Not awaited: the user's answer never waits for the server (the alarm stands behind it).
+      this.ctx.waitUntil(Effect.runPromise(this.#deliverDue(config)))
+      return value
+    })
+    return Effect.runPromise(
+      replyOf(outcome).pipe(
+        Effect.provideService(TraceContext, parseTraceparent(traceparent)),
+        Effect.provide(logger)
+      )
+    )
+  }
+
+  /** Delivers what is due. Never throws: the runtime would give up after six tries, and what is owed would be forgotten. */
+  override alarm(): Promise<void> {
+    return Effect.runPromise(
+      Effect.gen(this, function* () {
+        const config = yield* this.#config
+        yield* this.#deliverDue(config)
+        yield* this.#provide(armAlarm, config)
+      }).pipe(
+        Effect.catchAllCause((cause) =>
+          Effect.logError("the alarm failed", Cause.pretty(cause)).pipe(
+            Effect.zipRight(Effect.clockWith((clock) => clock.currentTimeMillis)),
+            Effect.flatMap((now) => this.#sql.alarmAt(Option.some(now + alarmRetryMs)))
+          )
+        ),
+        Effect.provide(logger)
+      )
+    )
+  }
+
+  #deliverDue(config: Context.Tag.Service<AuthConfig>): Effect.Effect<void> {
+    return this.#provide(this.#deliver, config).pipe(
+      Effect.catchAllCause((cause) => Effect.logError("delivering webhooks failed", Cause.pretty(cause))),
+      Effect.provide(logger)
+    )
+  }
+
+  #provide<A, E>(effect: Effect.Effect<A, E, Sql | AuthConfig>, config: Context.Tag.Service<AuthConfig>) {
+    return Effect.provide(effect, Context.make(Sql, this.#sql).pipe(Context.add(AuthConfig, config)))
+  }
+}

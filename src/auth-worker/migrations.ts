@@ -1,0 +1,81 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { randomId } from "./Secrets.ts"
+import { Sql } from "./Sql.ts"
+
+/**
+ * The schema's versions; an entry is never edited once released, new ones are appended.
+ *
+ * The set of workspaces is kept bitemporally: a workspace and a membership say at which revision they came and at which
+ * they went, so that a listing of many pages shows one revision from beginning to end, however much changes meanwhile.
+ */
+const versions: ReadonlyArray<ReadonlyArray<string>> = [
+  [
+    `CREATE TABLE users (
+       id TEXT PRIMARY KEY, email TEXT, created_at INTEGER NOT NULL, deleted_at INTEGER
+     )`,
+    `CREATE UNIQUE INDEX users_email ON users (email) WHERE email IS NOT NULL`,
+    // A deleted workspace keeps its row for ever: its id must never name another workspace's data.
+    `CREATE TABLE workspaces (
+       id TEXT PRIMARY KEY, name TEXT NOT NULL, created_by TEXT NOT NULL,
+       created_at INTEGER NOT NULL, created_revision INTEGER NOT NULL,
+       deleted_at INTEGER, deleted_revision INTEGER, deleted_by TEXT
+     ) WITHOUT ROWID`,
+    `CREATE INDEX workspaces_deleted ON workspaces (deleted_revision) WHERE deleted_revision IS NOT NULL`,
+    `CREATE TABLE memberships (
+       seq INTEGER PRIMARY KEY AUTOINCREMENT, workspace_id TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT NOT NULL,
+       is_default INTEGER NOT NULL, created_at INTEGER NOT NULL, last_accessed_at INTEGER NOT NULL,
+       added_revision INTEGER NOT NULL, removed_revision INTEGER
+     )`,
+    `CREATE UNIQUE INDEX memberships_live ON memberships (workspace_id, user_id) WHERE removed_revision IS NULL`,
+    `CREATE INDEX memberships_of_user ON memberships (user_id) WHERE removed_revision IS NULL`,
+    `CREATE INDEX memberships_removed ON memberships (removed_revision) WHERE removed_revision IS NOT NULL`,
+    `CREATE TABLE changes (
+       revision INTEGER PRIMARY KEY, kind TEXT NOT NULL, instance_id TEXT NOT NULL, at INTEGER NOT NULL
+     )`,
+    `CREATE TABLE outbox (
+       id INTEGER PRIMARY KEY AUTOINCREMENT, webhook_id TEXT NOT NULL UNIQUE, event TEXT NOT NULL,
+       instance_id TEXT NOT NULL, user_id TEXT NOT NULL, body TEXT NOT NULL, traceparent TEXT NOT NULL,
+       status TEXT NOT NULL, attempts INTEGER NOT NULL, created_at INTEGER NOT NULL, next_at INTEGER NOT NULL,
+       last_attempt_at INTEGER, last_status INTEGER, last_error TEXT, settled_at INTEGER
+     )`,
+    `CREATE INDEX outbox_due ON outbox (next_at) WHERE status = 'pending'`,
+    `CREATE INDEX outbox_pending_of ON outbox (instance_id) WHERE status = 'pending'`,
+    `CREATE TABLE idempotency (
+       user_id TEXT NOT NULL, key TEXT NOT NULL, instance_id TEXT NOT NULL, created_at INTEGER NOT NULL,
+       PRIMARY KEY (user_id, key)
+     ) WITHOUT ROWID`
+  ]
+]
+
+/**
+ * Brings the database to this program's schema, in one transaction per version, and gives a new database its
+ * environment id. A schema newer than the program is a defect: an old program must not write to it.
+ */
+export const migrate = Effect.gen(function* () {
+  const sql = yield* Sql
+  yield* sql.run(`CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`)
+  const stored = yield* sql.first<{ value: string }>(`SELECT value FROM meta WHERE key = 'schema'`)
+  const current = Option.match(stored, { onNone: () => 0, onSome: (row) => Number(row.value) })
+  if (current > versions.length) {
+    return yield* Effect.dieMessage(
+      `The database has schema ${current}, this program knows ${versions.length}.`
+    )
+  }
+  for (const [index, statements] of versions.entries()) {
+    if (index < current) continue
+    yield* sql.transaction(
+      Effect.gen(function* () {
+        for (const statement of statements) yield* sql.run(statement)
+        if (index === 0) {
+          // A new database is a new environment: its revisions cannot be compared with another's.
+          yield* sql.run(
+            `INSERT INTO meta (key, value) VALUES ('environment', ?), ('revision', '0'), ('compacted', '0')`,
+            yield* randomId
+          )
+        }
+        yield* sql.run(`INSERT OR REPLACE INTO meta (key, value) VALUES ('schema', ?)`, String(index + 1))
+      })
+    )
+  }
+})
