@@ -18,6 +18,7 @@ import type { StoreOpenError } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState, describeRefreshError, type RefreshError } from "../workspaces/DesiredState.ts"
 import { decide, type Action, type ById, type Facts, type Policy } from "./decide.ts"
+import * as Convergence from "./Convergence.ts"
 import * as Drift from "./Drift.ts"
 import { judge, type Candidate, type GuardPolicy, type Verdict } from "./RemovalGuard.ts"
 import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
@@ -34,6 +35,8 @@ export interface Options {
   readonly shutdownGraceMs: number
   /** The longest backoff of a failing workspace, in milliseconds: at most one resync interval (law 11). */
   readonly maxBackoffMs: number
+  /** A snapshot older than this is stale: twice the resync interval. */
+  readonly freshForMs: number
   /** Whether this replica is responsible for a key. All of them, on one machine. */
   readonly owns?: (id: string) => boolean
 }
@@ -66,6 +69,10 @@ export class WorkspaceController extends Context.Tag(
     /** Hears how each reconcile ended. Synchronous; must not throw. */
     readonly subscribe: (listener: (outcome: KeyOutcome) => void) => Effect.Effect<void, never, Scope.Scope>
     readonly drift: Drift.Drift
+    /** Whether the set is converged, as of now. */
+    readonly convergence: () => Convergence.Convergence
+    /** Whether the accepted snapshot is fresh, as of now. */
+    readonly isFresh: () => boolean
     readonly verdict: Effect.Effect<Verdict>
     readonly status: (id: string) => Status.WorkspaceStatus
     /** The workspaces that are held or wait, with the reason. */
@@ -111,7 +118,20 @@ export const make = (options: Options) =>
     const clock = yield* Effect.clock
     const owns = options.owns ?? (() => true)
 
+    const freshnessAt = (now: number): Convergence.Freshness => {
+      const { fetchedAt, source } = desired.view()
+      if (source === "static") return { fresh: true, staleFrom: null }
+      if (fetchedAt === null) return { fresh: false, staleFrom: null }
+      const staleFrom = fetchedAt + options.freshForMs
+      return { fresh: now <= staleFrom, staleFrom }
+    }
     const drift = Drift.make(desired.get, orchestrator.isMonitored, owns)
+    const convergence = Convergence.track(drift, freshnessAt, clock.unsafeCurrentTimeMillis())
+    /** Looks at a key again after its desired or its observed state may have changed. */
+    const see = (id: string): void => {
+      drift.update(id)
+      convergence.update(clock.unsafeCurrentTimeMillis())
+    }
     const statuses = new Map<string, Status.WorkspaceStatus>()
     const blocked = new Map<string, Status.Blocked>()
     const failing = new Map<string, Status.LastError>()
@@ -154,7 +174,7 @@ export const make = (options: Options) =>
       else blocked.set(id, block)
       if (lastError === null) failing.delete(id)
       else failing.set(id, lastError)
-      drift.update(id)
+      see(id)
       const view = manager.view(id)
       statuses.set(
         id,
@@ -290,6 +310,7 @@ export const make = (options: Options) =>
     for (const id of desired.ids()) drift.update(id)
     yield* desired.subscribe(({ touched }) => {
       for (const id of touched) drift.update(id)
+      convergence.update(clock.unsafeCurrentTimeMillis())
       return controller.addAll(touched, { priority: "drift", respectBackoff: true })
     })
 
@@ -300,7 +321,7 @@ export const make = (options: Options) =>
     })
     yield* Queue.take(signals).pipe(
       Effect.flatMap((id) => {
-        drift.update(id)
+        see(id)
         const observed = manager.observe(id)
         // Law 9: what died, or may stay deaf, re-enters the queue by itself.
         if (observed._tag === "Dead") return controller.add(id, { priority: "died" })
@@ -348,6 +369,8 @@ export const make = (options: Options) =>
           () => Effect.sync(() => listeners.delete(listener))
         ),
       drift,
+      convergence: () => convergence.read(clock.unsafeCurrentTimeMillis()),
+      isFresh: () => freshnessAt(clock.unsafeCurrentTimeMillis()).fresh,
       verdict: Effect.sync(judgeNow),
       status: statusOf,
       blocked: () => blocked,

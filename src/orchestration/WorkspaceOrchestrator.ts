@@ -39,6 +39,7 @@ export class WorkspaceOrchestrator extends Context.Tag(
     readonly isMonitored: (storeId: string) => boolean
     /** The ids of all monitored workspaces, sorted. */
     readonly listMonitored: () => ReadonlyArray<string>
+    readonly countMonitored: () => number
     readonly stats: () => OrchestratorStats
   }
 >() {}
@@ -123,6 +124,11 @@ export const make = Effect.gen(function* () {
       }),
     isMonitored,
     listMonitored: () => [...manager.storeIds()].filter(isMonitored).sort(),
+    countMonitored: () => {
+      let count = 0
+      for (const storeId of manager.storeIds()) if (isMonitored(storeId)) count++
+      return count
+    },
     stats: () => stats
   })
 })

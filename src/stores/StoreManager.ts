@@ -76,6 +76,8 @@ export class StoreManager extends Context.Tag("workspace-orchestrator/stores/Sto
     readonly view: (storeId: string) => StoreView | undefined
     readonly storeIds: () => Iterable<string>
     readonly size: () => number
+    /** How many of them are in the status `error`. */
+    readonly errorCount: () => number
     /** Hears every signal of every store. The listener is synchronous and must not throw. */
     readonly subscribe: (listener: (signal: StoreSignal) => void) => Effect.Effect<void, never, Scope.Scope>
   }
@@ -329,6 +331,11 @@ export const make = (options: Options) =>
       },
       storeIds: () => records.keys(),
       size: () => records.size,
+      errorCount: () => {
+        let count = 0
+        for (const record of records.values()) if (statusOf(record) === "error") count++
+        return count
+      },
       subscribe: (listener) =>
         Effect.acquireRelease(
           Effect.sync(() => listeners.add(listener)),

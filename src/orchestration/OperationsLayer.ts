@@ -1,0 +1,356 @@
+/**
+ * `Operations` over the running loop: everything it shows is maintained as things happen, so that asking is cheap.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
+import { EventProcessor } from "../stores/EventProcessor.ts"
+import { StoreManager } from "../stores/StoreManager.ts"
+import { DesiredState, describeRefreshError } from "../workspaces/DesiredState.ts"
+import {
+  Operations,
+  ReconcilerDisabled,
+  RunFailed,
+  RunInFlight,
+  RunTooSoon,
+  type StoresQuery
+} from "./Operations.ts"
+import { healthRow, iso, storesRow } from "./StoreRows.ts"
+import type {
+  ConvergenceView,
+  ManualReconcileView,
+  OrchestratorView,
+  ReconciliationView,
+  RunResult
+} from "./Views.ts"
+import { WorkspaceController } from "./WorkspaceController.ts"
+import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
+import { WorkspaceReconciler, type Run } from "./WorkspaceReconciler.ts"
+
+export interface Options {
+  readonly intervalMs: number
+  /** Why the reconciler is disabled; None if it is not. */
+  readonly disabled: Option.Option<string>
+  readonly webhookWaitMs: number
+  readonly manualMinIntervalMs: number
+  readonly incidentDashboardUrl: Option.Option<string>
+  /** Where stores keep their data: shown, never read here. */
+  readonly dataPath: string
+  readonly storage: "filesystem" | "memory"
+  readonly breakers: ReadonlyArray<CircuitBreaker.CircuitBreaker>
+}
+
+/** Ids in one list of `/health`: the counts beside it are exact however many there are. */
+const MAX_LISTED = 1_000
+/** Rows on one page of `/stores` when none is asked for, and the most that can be. */
+const DEFAULT_PAGE = 1_000
+const MAX_PAGE = 10_000
+
+const listed = <A>(items: Iterable<A>): Array<A> => {
+  const some: Array<A> = []
+  for (const item of items) {
+    if (some.length === MAX_LISTED) break
+    some.push(item)
+  }
+  return some
+}
+
+const runResult = (run: Run): RunResult => {
+  const failures = [...run.failed].map(([storeId, { message }]) => ({ storeId, error: message }))
+  return {
+    added: run.added,
+    removed: run.removed,
+    failedAdds: failures,
+    failedRemovals: [],
+    held: run.held,
+    authoritativeCount: run.authoritativeCount,
+    monitoredCount: run.monitoredCount,
+    driftCount: run.driftCount
+  }
+}
+
+export const make = (options: Options) =>
+  Effect.gen(function* () {
+    const desired = yield* DesiredState
+    const manager = yield* StoreManager
+    const processor = yield* EventProcessor
+    const controller = yield* WorkspaceController
+    const orchestrator = yield* WorkspaceOrchestrator
+    const reconciler = yield* WorkspaceReconciler
+
+    let lastTriggeredAt: number | null = null
+    let inFlight = false
+    let lastSuccessAt: number | null = null
+    const incidentDashboardUrl = Option.getOrNull(options.incidentDashboardUrl)
+
+    const convergenceView = (now: number) =>
+      Effect.gen(function* () {
+        const { converged, lastConvergedAt, notConvergedForMs } = controller.convergence()
+        const view = desired.view()
+        const failing = yield* Effect.forEach(listed(controller.failing()), ([storeId, failure]) =>
+          Effect.map(controller.inspect(storeId), ({ failures, state }) => ({
+            storeId,
+            error: failure.message,
+            attempts: failures,
+            nextAttemptAt: state._tag === "Waiting" ? iso(state.until) : null
+          }))
+        )
+        const result: ConvergenceView = {
+          converged,
+          desiredCount: desired.size() - desired.absences().size,
+          monitoredCount: orchestrator.countMonitored(),
+          driftCount: controller.drift.size(),
+          missing: listed(controller.drift.missing),
+          orphaned: listed(controller.drift.orphaned),
+          held: listed(controller.blocked()).map(([storeId, { reason }]) => ({ storeId, reason })),
+          failing,
+          lastConvergedAt: iso(lastConvergedAt),
+          notConvergedForMs,
+          desired: {
+            revision: view.revision,
+            source: view.source,
+            fetchedAt: iso(view.fetchedAt),
+            ageMs: view.fetchedAt === null ? null : now - view.fetchedAt,
+            fresh: controller.isFresh()
+          }
+        }
+        return result
+      })
+
+    const reconciliationView = (): ReconciliationView => {
+      if (Option.isSome(options.disabled)) return { enabled: false, reason: options.disabled.value }
+      const state = reconciler.state()
+      return {
+        enabled: true,
+        intervalMs: options.intervalMs,
+        isRunning: state.isRunning,
+        lastRunStartedAt: iso(state.lastRunStartedAt),
+        lastRunCompletedAt: iso(state.lastRunCompletedAt),
+        lastSuccessAt: iso(state.lastSuccessAt),
+        lastDurationMs: state.lastDurationMs,
+        consecutiveFailures: state.consecutiveFailures,
+        totals: { runs: state.runs, successes: state.successes, failures: state.failures },
+        lastResult: state.lastRun === null ? null : runResult(state.lastRun),
+        lastError:
+          state.lastError === null
+            ? null
+            : {
+                code: state.lastError.code,
+                message: state.lastError.message,
+                at: new Date(state.lastError.at).toISOString()
+              },
+        nextRunAt: iso(state.nextRunAt)
+      }
+    }
+
+    const manualView = (): ManualReconcileView => ({
+      lastTriggeredAt: iso(lastTriggeredAt),
+      minIntervalMs: options.manualMinIntervalMs,
+      inFlight,
+      incidentDashboardUrl
+    })
+
+    const orchestratorView = (): OrchestratorView => {
+      const stats = orchestrator.stats()
+      return {
+        ...stats,
+        monitoredStoreIds: orchestrator.listMonitored(),
+        lastProvisionedAt: iso(stats.lastProvisionedAt),
+        lastDeprovisionedAt: iso(stats.lastDeprovisionedAt)
+      }
+    }
+
+    const breakersView = Effect.map(
+      Effect.forEach(options.breakers, (breaker) => breaker.status),
+      (statuses) =>
+        Object.fromEntries(
+          statuses.map((status) => [
+            status.name,
+            {
+              state: status.state,
+              failureCount: status.failureCount,
+              openedAt: iso(status.openedAt),
+              willResetAt: iso(status.willResetAt),
+              lastError: status.lastErrorTag
+            }
+          ])
+        )
+    )
+
+    const health = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const convergence = yield* convergenceView(now)
+      const verdict = yield* controller.verdict
+      const circuitBreakers = yield* breakersView
+      const queue = yield* controller.queueStats
+      const totals = processor.totals()
+      const pendingUserMessages = totals.userMessages - totals.processedUserMessages
+      const stores = listed(manager.storeIds()).map((storeId) =>
+        healthRow(storeId, manager.view(storeId), processor.processing(storeId), now)
+      )
+      const isDegraded =
+        !convergence.converged ||
+        verdict.tripped ||
+        convergence.failing.length > 0 ||
+        manager.errorCount() > 0 ||
+        Object.values(circuitBreakers).some(({ state }) => state !== "closed")
+      return {
+        status: isDegraded ? ("degraded" as const) : ("healthy" as const),
+        storage: options.storage,
+        dataPath: options.dataPath,
+        convergence,
+        stores,
+        storeCount: manager.size(),
+        globalResources: {
+          systemHealth: isDegraded ? "degraded" : "healthy",
+          queuedMessages: pendingUserMessages,
+          activeHandlers: 0,
+          pendingUserMessages,
+          userMessages: totals.userMessages,
+          errorRate: 0
+        },
+        liveStoreTotals: {
+          userMessages: totals.userMessages,
+          processedUserMessages: totals.processedUserMessages,
+          pendingUserMessages,
+          lastUserMessageAt: iso(totals.lastUserMessageAt)
+        },
+        processedMessages: {
+          total: totals.processedUserMessages,
+          byStore: {},
+          databasePath: options.dataPath
+        },
+        orchestrator: orchestratorView(),
+        reconciliation: reconciliationView(),
+        manualReconcile: manualView(),
+        removalGuard: {
+          tripped: verdict.tripped,
+          reason: verdict.reason,
+          plan: verdict.plan,
+          limit: verdict.limit,
+          recentRemovals: verdict.recent
+        },
+        circuitBreakers,
+        queue: {
+          depth: queue.ready,
+          byPriority: queue.readyByPriority,
+          running: queue.running,
+          waiting: queue.waiting,
+          oldestMs: queue.oldestReadyMs
+        }
+      }
+    })
+
+    const stores = (query: StoresQuery) =>
+      Effect.sync(() => {
+        const after = Option.getOrElse(query.cursor, () => "")
+        const limit = Math.min(
+          Option.getOrElse(query.limit, () => DEFAULT_PAGE),
+          MAX_PAGE
+        )
+        const ids = [...new Set([...desired.ids(), ...manager.storeIds()])].filter((id) => id > after).sort()
+        const rows = []
+        let more = false
+        for (const id of ids) {
+          const view = manager.view(id)
+          if (Option.isSome(query.status) && (view?.status ?? "connecting") !== query.status.value) continue
+          if (rows.length === limit) {
+            more = true
+            break
+          }
+          rows.push(
+            storesRow(id, view, processor.processing(id), controller.status(id), orchestrator.isMonitored(id))
+          )
+        }
+        return {
+          stores: rows,
+          nextCursor: more ? (rows.at(-1)?.id ?? null) : null,
+          orchestrator: orchestratorView(),
+          reconciliation: reconciliationView(),
+          manualReconcile: manualView()
+        }
+      })
+
+    const reconcile: Operations["Type"]["reconcile"] = () =>
+      Effect.gen(function* () {
+        if (Option.isSome(options.disabled)) {
+          return yield* new ReconcilerDisabled({ reason: options.disabled.value })
+        }
+        const startedAt = yield* Clock.currentTimeMillis
+        const state = reconciler.state()
+        if (state.isRunning) {
+          return yield* new RunInFlight({ startedAt: iso(state.lastRunStartedAt ?? startedAt) ?? "" })
+        }
+        const sinceLast = lastSuccessAt === null ? Infinity : startedAt - lastSuccessAt
+        if (sinceLast < options.manualMinIntervalMs) {
+          return yield* new RunTooSoon({ retryAfterMs: options.manualMinIntervalMs - sinceLast })
+        }
+        lastTriggeredAt = startedAt
+        inFlight = true
+        const run = yield* reconciler.reconcile.pipe(
+          Effect.ensuring(
+            Effect.sync(() => {
+              inFlight = false
+            })
+          ),
+          Effect.catchAll((error) =>
+            Effect.gen(function* () {
+              if (error._tag === "InFlight") {
+                return yield* new RunInFlight({ startedAt: new Date(error.startedAt).toISOString() })
+              }
+              const now = yield* Clock.currentTimeMillis
+              return yield* new RunFailed({ ...describeRefreshError(error), durationMs: now - startedAt })
+            })
+          )
+        )
+        // Only a run that answers 200 uses up the allowance.
+        lastSuccessAt = startedAt
+        const isPartial = run.failed.size > 0 || run.held.length > 0
+        return {
+          status: isPartial ? ("partial" as const) : ("completed" as const),
+          durationMs: run.completedAt - run.startedAt,
+          driftCount: run.driftCount,
+          result: runResult(run),
+          incidentDashboardUrl,
+          triggeredAt: new Date(startedAt).toISOString()
+        }
+      })
+
+    const scope = yield* Effect.scope
+    return Operations.of({
+      // The nudge's work goes on when its answer can wait no longer, or its caller has gone (law 3).
+      nudge: (storeId) =>
+        Effect.forkIn(reconciler.nudge(storeId), scope).pipe(
+          Effect.flatMap((fiber) => fiber.await),
+          Effect.flatten,
+          Effect.timeoutTo({
+            duration: options.webhookWaitMs,
+            onSuccess: (outcome) => outcome,
+            onTimeout: () => ({ status: "reconcile_queued" as const, reason: "in-progress" })
+          })
+        ),
+      reconcile,
+      health,
+      stores,
+      ready: Effect.sync(() =>
+        reconciler.firstPassMade()
+          ? { ready: true, reason: "the first pass has been made" }
+          : { ready: false, reason: "the first pass has not been made yet" }
+      )
+    })
+  })
+
+export const layer = (
+  options: Options
+): Layer.Layer<
+  Operations,
+  never,
+  | DesiredState
+  | StoreManager
+  | EventProcessor
+  | WorkspaceController
+  | WorkspaceOrchestrator
+  | WorkspaceReconciler
+> => Layer.scoped(Operations, make(options))
