@@ -116,7 +116,11 @@ export const makeWorkerd = (
     const owner = yield* liveOwner(folder)
     if (owner !== undefined) return yield* new FolderInUse({ folder, pid: owner })
     const ended = yield* endOrphans(folder)
-    if (ended.length > 0) yield* Effect.logInfo("ended an orphaned workerd", { worker, pids: ended })
+    if (ended.length > 0) {
+      yield* Effect.logInfo("ended an orphaned workerd").pipe(
+        Effect.annotateLogs({ worker, pids: ended.join(" ") })
+      )
+    }
     yield* requirePort(options)
     yield* Effect.acquireRelease(recordOwnership(folder), () => forgetOwnership(folder))
 

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os"
 import * as path from "node:path"
 import { expect, onTestFinished } from "vitest"
 import { makeAuthWorker } from "../../../src/dev/Workers.ts"
+import { bypassToken, jwtSecret } from "./secrets.ts"
 
-export const bypassToken = "bypass-token-of-the-tests"
-export const jwtSecret = "a-secret-of-the-tests-with-enough-characters"
+export { bypassToken, jwtSecret }
 
 /** Matches a time as the contract writes it. */
 export const anIsoTime: unknown = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
