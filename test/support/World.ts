@@ -1,0 +1,82 @@
+/** The whole loop in one process: real controller, stores of the memory driver, a source of truth to be made sick. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as CircuitBreaker from "../../src/controller/CircuitBreaker.ts"
+import * as OperationsLayer from "../../src/orchestration/OperationsLayer.ts"
+import * as WorkspaceController from "../../src/orchestration/WorkspaceController.ts"
+import * as WorkspaceOrchestrator from "../../src/orchestration/WorkspaceOrchestrator.ts"
+import * as WorkspaceReconciler from "../../src/orchestration/WorkspaceReconciler.ts"
+import * as EventProcessor from "../../src/stores/EventProcessor.ts"
+import { makeMemoryBackend } from "../../src/stores/MemoryBackend.ts"
+import * as MemoryDriver from "../../src/stores/MemoryDriver.ts"
+import * as StoreManager from "../../src/stores/StoreManager.ts"
+import * as DesiredState from "../../src/workspaces/DesiredState.ts"
+import * as SnapshotStore from "../../src/workspaces/SnapshotStore.ts"
+import { makeFakeDirectory } from "./FakeDirectory.ts"
+
+export interface WorldOptions {
+  readonly workspaces?: ReadonlyArray<string>
+  readonly pinned?: ReadonlyArray<string>
+  readonly intervalMs?: number
+  readonly openMs?: number
+  readonly graceMs?: number
+  readonly confirmations?: number
+  readonly concurrency?: number
+  readonly disabled?: string
+  readonly webhookWaitMs?: number
+}
+
+export const makeWorld = (options: WorldOptions = {}) => {
+  const directory = makeFakeDirectory(options.workspaces)
+  const backend = makeMemoryBackend()
+  const intervalMs = options.intervalMs ?? 60_000
+  const disabled = Option.fromNullable(options.disabled)
+
+  const layer = Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({
+        name: "auth-worker",
+        openMs: Math.min(30_000, intervalMs),
+        maxOpenMs: Math.min(300_000, intervalMs)
+      })
+      return OperationsLayer.layer({
+        intervalMs,
+        disabled,
+        webhookWaitMs: options.webhookWaitMs ?? 2_000,
+        manualMinIntervalMs: 60_000,
+        incidentDashboardUrl: Option.none(),
+        dataPath: "none",
+        storage: "memory",
+        breakers: [breaker]
+      }).pipe(
+        Layer.provideMerge(WorkspaceReconciler.layer({ intervalMs, disabled })),
+        Layer.provideMerge(
+          WorkspaceController.layer({
+            policy: {
+              removalConfirmations: options.confirmations ?? 2,
+              removalGraceMs: options.graceMs ?? 0,
+              disconnectedLimitMs: 60_000,
+              flappingBaseMs: 1_000,
+              flappingMaxMs: 300_000
+            },
+            guard: { windowMs: 600_000, alwaysAllowed: 3, allowedRatio: 0.2 },
+            concurrency: options.concurrency ?? 8,
+            reconcileTimeoutMs: 40_000,
+            shutdownGraceMs: 1_000,
+            maxBackoffMs: intervalMs,
+            freshForMs: 2 * intervalMs
+          })
+        ),
+        Layer.provideMerge(WorkspaceOrchestrator.layer),
+        Layer.provideMerge(EventProcessor.layer({ shutdownGrace: "1 second" })),
+        Layer.provideMerge(StoreManager.layer({ openTimeoutMs: 30_000 })),
+        Layer.provideMerge(DesiredState.layer({ pinned: options.pinned ?? [], breaker })),
+        Layer.provide(SnapshotStore.layerMemory),
+        Layer.provide(directory.layer),
+        Layer.provideMerge(MemoryDriver.layer({ openMs: options.openMs ?? 0, backend }))
+      )
+    })
+  )
+  return { directory, backend, layer }
+}
