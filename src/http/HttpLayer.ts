@@ -1,0 +1,91 @@
+/**
+ * The HTTP edge as one layer: it listens once `Operations` are there, and drains before they go.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as PlatformServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import type { Operations } from "../orchestration/Operations.ts"
+import * as Administrators from "./Administrators.ts"
+import { refusalResponse, REQUEST_ID_HEADER } from "./Answer.ts"
+import { Api } from "./Api.ts"
+import { WEBHOOK_PATH } from "./api/WebhooksApi.ts"
+import * as AdminHandlers from "./handlers/Admin.ts"
+import * as DescriptionHandlers from "./handlers/Description.ts"
+import * as HealthHandlers from "./handlers/Health.ts"
+import * as StoresHandlers from "./handlers/Stores.ts"
+import * as WebhookHandlers from "./handlers/Webhooks.ts"
+import * as HttpServer from "./HttpServer.ts"
+import { internal, type Refusal } from "./Refusal.ts"
+import * as Unrouted from "./Unrouted.ts"
+
+export interface Options {
+  readonly server: HttpServer.Options
+  readonly administrators: Administrators.Options
+  readonly webhooks: WebhookHandlers.Options
+}
+
+/** `/Admin/reconcile` and `//admin/reconcile` are other paths than `/admin/reconcile`. */
+const routerConfig = { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: true }
+
+/** The answer to what the handlers did not answer: no route, or a defect, which is logged. */
+const answerCause = (unrouted: (path: string) => Refusal) => (cause: Cause.Cause<unknown>) =>
+  Effect.gen(function* () {
+    // The client is gone, or the connection was cut: nobody reads an answer.
+    if (Cause.isInterruptedOnly(cause)) return yield* Effect.interrupt
+    const { headers, method, url } = yield* HttpServerRequest.HttpServerRequest
+    const [path = "/"] = url.split("?", 1)
+    const requestId = headers[REQUEST_ID_HEADER] ?? ""
+    if (Predicate.isTagged(Cause.squash(cause), "RouteNotFound")) {
+      return refusalResponse(unrouted(path), requestId)
+    }
+    yield* Effect.logError("http.request_failed", cause, { method, path })
+    return refusalResponse(internal, requestId)
+  })
+
+const make = (options: Options) =>
+  Effect.gen(function* () {
+    const app = yield* HttpApiBuilder.httpApp
+    const disabled: ReadonlyArray<readonly [string, Refusal]> =
+      options.webhooks.secrets.length === 0 ? [[WEBHOOK_PATH, WebhookHandlers.notConfigured]] : []
+    const answered = Effect.catchAllCause(app, answerCause(Unrouted.make(new Map(disabled))))
+    const identified = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
+      Effect.annotateLogs(answered, "requestId", headers[REQUEST_ID_HEADER])
+    )
+    const listener = yield* NodeHttpServer.makeHandler(identified)
+    return yield* HttpServer.make(listener, options.server)
+  })
+
+/**
+ * The listening server. Fails with `HttpListenError` when it cannot listen. Closing its scope drains it for at most
+ * `server.drainMs`, while `Operations` still answer.
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<HttpServer.HttpServer, HttpServer.HttpListenError, Operations> => {
+  const handlers = Layer.mergeAll(
+    HealthHandlers.layer,
+    StoresHandlers.layer,
+    WebhookHandlers.layer(options.webhooks),
+    AdminHandlers.layer,
+    DescriptionHandlers.layer
+  )
+  return Layer.scoped(HttpServer.HttpServer, make(options)).pipe(
+    Layer.provide(HttpApiBuilder.api(Api)),
+    Layer.provide(handlers),
+    Layer.provide([
+      HttpApiBuilder.Router.Live,
+      HttpApiBuilder.Middleware.layer,
+      PlatformServer.layerContext,
+      HttpRouter.setRouterConfig(routerConfig),
+      Administrators.layer(options.administrators),
+      Layer.effect(HttpServer.Draining, Deferred.make<void>())
+    ])
+  )
+}

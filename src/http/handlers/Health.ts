@@ -1,0 +1,49 @@
+/**
+ * Handlers of the probes and of `GET /health`.
+ */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import { Operations } from "../../orchestration/Operations.ts"
+import { Administrators } from "../Administrators.ts"
+import { answer, json } from "../Answer.ts"
+import { Api } from "../Api.ts"
+import { HealthQuery } from "../api/HealthApi.ts"
+import { decodeQuery } from "../api/Query.ts"
+import { redactHealth } from "../HealthRedaction.ts"
+import { version } from "../Version.ts"
+
+export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
+  Effect.gen(function* () {
+    const operations = yield* Operations
+    const administrators = yield* Administrators
+    const startedAt = yield* Clock.currentTimeMillis
+
+    const health = Effect.gen(function* () {
+      const { strict } = yield* decodeQuery(HealthQuery)
+      const now = yield* DateTime.now
+      const { status, ...rest } = yield* operations.health
+      const body = {
+        status,
+        timestamp: DateTime.formatIso(now),
+        uptime: (DateTime.toEpochMillis(now) - startedAt) / 1_000,
+        version,
+        ...rest
+      }
+      const shown = (yield* administrators.mayRead) ? body : redactHealth(body)
+      return json(shown, strict === true && status !== "healthy" ? 503 : 200)
+    })
+
+    const ready = Effect.map(operations.ready, (state) =>
+      state.ready
+        ? json({ status: "ok", check: "ready" })
+        : json({ status: "unavailable", check: "ready", reason: state.reason }, 503)
+    )
+
+    return handlers
+      .handleRaw("health", () => answer(health))
+      .handleRaw("live", () => Effect.succeed(json({ status: "ok", check: "live" })))
+      .handleRaw("ready", () => ready)
+  })
+)
