@@ -27,12 +27,12 @@ import {
   type StoreSignals,
   type SyncStatus
 } from "../StoreDriver.ts"
-import { hearing } from "./HearingSyncBackend.ts"
 import { makeCommitter } from "./LiveStoreCommit.ts"
 import { makeConfirmation } from "./LiveStoreConfirmation.ts"
 import { makeCursor } from "./LiveStoreCursor.ts"
 import { readHistory } from "./LiveStoreHistory.ts"
 import type { ResolvedLiveStoreOptions } from "./LiveStoreOptions.ts"
+import { reconnecting } from "./ReconnectingSyncBackend.ts"
 import { deleteStoreFolder, storesFolder } from "./StoreFolder.ts"
 import { probe, serverPayload, withoutSecret } from "./SyncProbe.ts"
 
@@ -116,7 +116,6 @@ export const openInstance = (
     const watchConnection = () => startProbing(connectivity.isConnected ? Effect.void : askWhetherRejected)
 
     const noteConnected = (isConnected: boolean) => {
-      if (connectivity.isConnected === isConnected) return
       connectivity = { isConnected, since: clock.unsafeCurrentTimeMillis() }
       if (!isLive) return
       signals.onConnectivity(connectivity)
@@ -130,13 +129,16 @@ export const openInstance = (
           : { type: "in-memory" },
       clientId: options.clientId,
       sync: {
-        backend: hearing(makeWsSync({ url: options.syncUrl, ping: { requestInterval: pingIntervalMs } }), {
-          onBackendId: (id) => {
-            backendId = id
-            announceNews()
-          },
-          onConnected: noteConnected
-        }),
+        backend: reconnecting(
+          makeWsSync({ url: options.syncUrl, ping: { requestInterval: pingIntervalMs } }),
+          {
+            onBackendId: (id) => {
+              backendId = id
+              announceNews()
+            },
+            onConnected: noteConnected
+          }
+        ),
         initialSyncOptions: { _tag: "Blocking", timeout: options.initialSyncTimeoutMs },
         // The default, `ignore`, leaves a store that silently does nothing any more.
         onSyncError: "shutdown",
@@ -190,8 +192,16 @@ export const openInstance = (
       }
     }
 
-    // From here on the store is its owner's: its signals are heard until its scope closes, and not after.
-    yield* Effect.addFinalizer(() => Effect.sync(() => void (isLive = false)))
+    // From here on the store is its owner's: its signals are heard until its scope closes, and not after. Whoever
+    // still waits for it then (a commit for its confirmation) waits in vain.
+    const end = Effect.sync(() => {
+      isLive = false
+      Deferred.unsafeDone(
+        died,
+        Exit.succeed(new StoreDied({ storeId, reason: "shutdown", message: "the store was closed" }))
+      )
+    })
+    yield* Effect.addFinalizer(() => end)
     isLive = true
     if (connectivity.isConnected) signals.onConnectivity(connectivity)
     announceNews()

@@ -126,8 +126,8 @@ export class SyncWorker {
     return `http://127.0.0.1:${this.port}`
   }
 
-  /** Starts workerd, on the same port and data as before. */
-  async boot(): Promise<void> {
+  /** Starts workerd, on the same port and data as before; `bindings` replace those it had. */
+  async boot(bindings: Record<string, string> = {}): Promise<void> {
     const before = new Set(workerdPids())
     this.#miniflare = new Miniflare({
       modules: true,
@@ -141,7 +141,7 @@ export class SyncWorker {
       compatibilityFlags: ["nodejs_compat"],
       durableObjects: { SYNC_BACKEND_DO: { className: "SyncBackendDO", useSQLite: true } },
       durableObjectsPersist: this.#folder,
-      bindings: this.#bindings,
+      bindings: { ...this.#bindings, ...bindings },
       handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
         const keep = (chunk: Buffer) => {
           this.log += chunk.toString()
@@ -164,6 +164,13 @@ export class SyncWorker {
     this.#signal("SIGKILL")
     await this.#miniflare?.dispose().catch(() => undefined)
     this.#miniflare = undefined
+  }
+
+  /** Starts it anew without any of its data. */
+  async forget(): Promise<void> {
+    await this.kill()
+    await rm(this.#folder, { recursive: true, force: true })
+    await this.boot()
   }
 
   freeze(): void {

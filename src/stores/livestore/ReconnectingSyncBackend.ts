@@ -1,0 +1,174 @@
+/**
+ * LiveStore's WebSocket backend, made anew for every connection.
+ *
+ * makeWsSync reconnects by itself, with two faults: after a ping timeout it never issues the live pull or a push in
+ * flight again (livestorejs/livestore#1365: it says `isConnected` and hears nothing, for ever); and its backoff never
+ * resets, so that the sixth loss in a store's life takes half a minute to mend (measured: 0.4, 1.5, 3, 9, 15, 27 s).
+ * Here a lost connection ends its backend: whatever waited for it fails with `IsOfflineError`, upon which LiveStore's
+ * own loops pull from the cursor and push again, through the next one.
+ */
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import { IsOfflineError, type SyncBackend } from "@livestore/common"
+import type * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+
+/** What the owner of the store hears of its connection. Called synchronously. */
+export interface ConnectionSignals {
+  /** The identity of the backend, once it is known. */
+  readonly onBackendId: (backendId: string) => void
+  /** The connection has come or gone. Never called twice in a row with the same value. */
+  readonly onConnected: (isConnected: boolean) => void
+}
+
+/** The key under which LiveStore's backends remember which backend they speak with. */
+const backendIdKey = "backendId"
+/** The pause after a connection was lost, and after the first attempt that failed. */
+const firstPauseMs = 250
+/** The longest pause: with it a store hears again well within ten seconds of its backend's return. */
+const maxPauseMs = 5_000
+
+/** One connection's backend and its end. */
+interface Session<M> {
+  readonly backend: SyncBackend.SyncBackend<M>
+  readonly scope: Scope.CloseableScope
+  readonly lost: Deferred.Deferred<never, IsOfflineError>
+}
+
+const offline = () => new IsOfflineError({ cause: new Error("connection lost") })
+
+/** Exponential, with full jitter in its upper half: a thousand stores do not return in the same instant. */
+const pauseAfter = (failures: number) =>
+  Effect.flatMap(Random.nextRange(0.5, 1), (jitter) =>
+    Effect.sleep(jitter * Math.min(maxPauseMs, firstPauseMs * 2 ** failures))
+  )
+
+/** Makes a constructor of backends that reconnect by being replaced. */
+export const reconnecting =
+  <M>(
+    make: SyncBackend.SyncBackendConstructor<M>,
+    signals: ConnectionSignals
+  ): SyncBackend.SyncBackendConstructor<M> =>
+  (args) =>
+    Effect.gen(function* () {
+      const kv = yield* KeyValueStore.KeyValueStore
+      const parent = yield* Effect.scope
+      const isConnected = yield* SubscriptionRef.make(false)
+
+      const begin = Effect.gen(function* () {
+        const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
+        const lost = yield* Deferred.make<never, IsOfflineError>()
+        const backend = yield* make(args).pipe(
+          Scope.extend(scope),
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+        )
+        return { backend, scope, lost } satisfies Session<M>
+      })
+
+      const setConnected = (next: boolean) =>
+        Effect.gen(function* () {
+          if ((yield* SubscriptionRef.get(isConnected)) === next) return
+          yield* SubscriptionRef.set(isConnected, next)
+          signals.onConnected(next)
+        })
+
+      /** Returns, once the connection is lost or could not be made, whether it had been there. */
+      const untilLost = (session: Session<M>) =>
+        session.backend.isConnected.changes.pipe(
+          Stream.zipWithIndex,
+          // The first report is the state before anything was asked. Every later `false` is a loss, even without a
+          // `true` before it: a request may have been sent that nobody will answer.
+          Stream.tap(([connected]) => (connected ? setConnected(true) : Effect.void)),
+          Stream.takeUntil(([connected, index]) => !connected && index > 0),
+          Stream.runFold(false, (before, [connected]) => before || connected)
+        )
+
+      const first = yield* begin
+      let current = yield* Deferred.make<Session<M>>()
+      yield* Deferred.succeed(current, first)
+
+      /** The next session, however often it takes to make one. */
+      const beginAgain = (
+        failures: number
+      ): Effect.Effect<Session<M>, never, Effect.Effect.Context<typeof begin>> =>
+        pauseAfter(failures).pipe(
+          Effect.zipRight(begin),
+          Effect.catchAll(() => beginAgain(failures + 1))
+        )
+
+      yield* Effect.gen(function* () {
+        let session: Session<M> = first
+        let failures = 0
+        for (;;) {
+          const wasConnected = yield* untilLost(session)
+          current = yield* Deferred.make<Session<M>>()
+          yield* setConnected(false)
+          yield* Deferred.fail(session.lost, offline())
+          yield* Scope.close(session.scope, Exit.void)
+          failures = wasConnected ? 0 : failures + 1
+          session = yield* beginAgain(failures)
+          yield* Deferred.succeed(current, session)
+        }
+      }).pipe(Effect.interruptible, Effect.forkScoped)
+
+      let backendIdKnown = false
+      const noteBackendId = Effect.suspend(() => {
+        if (backendIdKnown) return Effect.void
+        return Effect.match(kv.get(backendIdKey), {
+          // Unreadable is unknown: the next pull asks again.
+          onFailure: () => undefined,
+          onSuccess: Option.match({
+            onNone: () => undefined,
+            onSome: (backendId) => {
+              backendIdKnown = true
+              signals.onBackendId(backendId)
+            }
+          })
+        })
+      })
+      yield* noteBackendId
+
+      const session = Effect.suspend(() => Deferred.await(current))
+      /** How a lost session's requests end is chance (an interruption, a protocol error): they all were offline. */
+      const causeOf = <E>(
+        { lost }: Session<M>,
+        cause: Cause.Cause<E>
+      ): Effect.Effect<never, E | IsOfflineError> =>
+        Effect.flatMap(Deferred.isDone(lost), (isLost): Effect.Effect<never, E | IsOfflineError> =>
+          isLost ? Effect.fail(offline()) : Effect.failCause(cause)
+        )
+
+      return {
+        isConnected,
+        // The session connects by itself.
+        connect: Effect.void,
+        ping: Effect.flatMap(session, ({ backend, lost }) =>
+          Effect.raceFirst(backend.ping, Deferred.await(lost))
+        ),
+        pull: (cursor, options) =>
+          Stream.unwrap(
+            Effect.map(session, (mine) =>
+              mine.backend.pull(cursor, options).pipe(
+                Stream.tap(() => noteBackendId),
+                Stream.interruptWhen(Deferred.await(mine.lost)),
+                Stream.catchAllCause((cause) => Stream.fromEffect(causeOf(mine, cause)))
+              )
+            )
+          ),
+        push: (batch) =>
+          Effect.flatMap(session, (mine) =>
+            Effect.raceFirst(mine.backend.push(batch), Deferred.await(mine.lost)).pipe(
+              Effect.catchAllCause((cause) => causeOf(mine, cause))
+            )
+          ),
+        metadata: first.backend.metadata,
+        supports: first.backend.supports
+      }
+    })
