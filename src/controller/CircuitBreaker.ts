@@ -125,7 +125,8 @@ export const make = (options: Options): Effect.Effect<CircuitBreaker> =>
     const open = (reason: TransitionReason, retryAfterMs: number, random: number): Effect.Effect<void> => {
       openings++
       openedAt = monotonicMs(clock)
-      const wishedMs = Math.min(MAX_RETRY_AFTER_MS, retryAfterMs)
+      // Not a number is no wish, rather than a time that never comes.
+      const wishedMs = retryAfterMs > 0 ? Math.min(MAX_RETRY_AFTER_MS, retryAfterMs) : 0
       opensUntil = openedAt + Math.max(Backoff.delayMs(policy, openings, random), wishedMs)
       return goTo("open", reason)
     }

@@ -15,6 +15,7 @@ import * as Scope from "effect/Scope"
 import type * as Backoff from "./Backoff.ts"
 import { guardHook } from "./internal/hook.ts"
 import { MAX_SLEEP_MS, monotonicMs } from "./internal/time.ts"
+import { Waiters } from "./internal/Waiters.ts"
 import * as WorkQueue from "./WorkQueue.ts"
 import type { AddOptions, Key, KeyView, Priority, Stats } from "./WorkQueue.ts"
 
@@ -204,12 +205,18 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
         return Effect.zipRight(settled, report)
       })
 
+    const workers = new Set<Worker>()
+    const watchdog = new Waiters()
+    const nothingToWatch = () =>
+      ![...workers].some(({ startedAt, overdue }) => startedAt !== undefined && !overdue)
+
     const runWorker = (worker: Worker): Effect.Effect<void, never, R> =>
       Effect.uninterruptibleMask((restore) => {
         const work = (taken: WorkQueue.Taken) => {
           // Suspended, so that a reconcile that throws before it returns an effect is a defect like any other.
           const reconciled = Effect.suspend(() => {
             worker.startedAt = now()
+            if (watchdog.size > 0) watchdog.wake()
             return reconcile(taken.key)
           })
           const finished = Effect.matchCauseEffect(restore(reconciled), {
@@ -246,7 +253,6 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
         }).pipe(Effect.zipRight(Effect.suspend(() => leave(worker))))
       })
 
-    const workers = new Set<Worker>()
     const workersScope = yield* Scope.make(ExecutionStrategy.parallel)
 
     const hire: Effect.Effect<void, never, R> = Effect.suspend(() => {
@@ -269,19 +275,21 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
      */
     const watch = Effect.suspend(() => {
       const time = now()
-      let earliest = time
-      const overdue: Array<Effect.Effect<void>> = []
+      let earliest = Infinity
+      const interrupts: Array<Effect.Effect<void>> = []
       for (const worker of workers) {
         if (worker.startedAt === undefined || worker.overdue) continue
         if (worker.startedAt + timeoutMs > time) earliest = Math.min(earliest, worker.startedAt)
         else if (worker.fiber !== undefined) {
           // Set in the same step as the look, so that the worker cannot begin another reconcile in between.
           worker.overdue = true
-          overdue.push(Fiber.interruptAsFork(worker.fiber, FiberId.none))
+          interrupts.push(Fiber.interruptAsFork(worker.fiber, FiberId.none))
         }
       }
-      const sleepMs = Math.min(Math.max(1, Math.ceil(earliest + timeoutMs - time)), MAX_SLEEP_MS)
-      return Effect.zipRight(Effect.all(overdue, { discard: true }), clock.sleep(Duration.millis(sleepMs)))
+      const sleepMs = Math.min(Math.ceil(earliest + timeoutMs - time), MAX_SLEEP_MS)
+      const pause =
+        earliest === Infinity ? watchdog.wait(nothingToWatch) : clock.sleep(Duration.millis(sleepMs))
+      return Effect.zipRight(Effect.all(interrupts, { discard: true }), pause)
     })
 
     /**
