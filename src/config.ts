@@ -560,3 +560,59 @@ export const loadConfig = Effect.fnUntraced(function* (
 export const loadProcessConfig: Effect.Effect<ServerConfig, ConfigErrors> = Effect.suspend(() =>
   loadConfig(process.env)
 )
+
+/** The variables that only the embedded stack reads (`npm start`). */
+export const stackVariables = {
+  authWorkerPort: withDefault(
+    "AUTH_WORKER_PORT",
+    wholeNumber(0, 65_535),
+    "8788",
+    "The port of the embedded Auth Worker; 0 takes any free port."
+  ),
+  syncWorkerPort: withDefault(
+    "SYNC_WORKER_PORT",
+    wholeNumber(0, 65_535),
+    "8787",
+    "The port of the embedded Sync Worker; 0 takes any free port."
+  )
+} as const
+
+/** What the embedded stack is to be, beside the server's own configuration. */
+export interface StackConfig {
+  readonly server: ServerConfig
+  readonly authWorkerPort: number
+  readonly syncWorkerPort: number
+  /** The variables that somebody has set. */
+  readonly environment: Environment
+}
+
+/** The embedded stack's configuration: this process's environment over the stack's own defaults. */
+export const loadProcessStackConfig = (defaults: Environment): Effect.Effect<StackConfig, ConfigErrors> =>
+  Effect.suspend(() => {
+    const set = Object.entries(process.env).filter(([, value]) => value !== undefined && value.trim() !== "")
+    const environment: Environment = { ...defaults, ...Object.fromEntries(set) }
+    const ports = Effect.all(
+      {
+        authWorkerPort: read(environment, stackVariables.authWorkerPort),
+        syncWorkerPort: read(environment, stackVariables.syncWorkerPort)
+      },
+      { concurrency: 1 }
+    ).pipe(Effect.mapError((problem) => new ConfigErrors({ problems: [problem] })))
+    return Effect.map(
+      Effect.all([loadConfig(environment), ports]),
+      ([server, { authWorkerPort, syncWorkerPort }]) => ({
+        server,
+        authWorkerPort,
+        syncWorkerPort,
+        environment
+      })
+    )
+  })
+
+/**
+ * LiveStore decides by NODE_ENV, when it is loaded, whether it hashes every materializer's result as it does in
+ * development. A server that nobody told otherwise runs it as in production; our own defaults are read already.
+ */
+export const preferProductionLibraries = (): void => {
+  process.env["NODE_ENV"] ??= "production"
+}

@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import { Log, LogLevel, Miniflare, type MiniflareOptions } from "miniflare"
 import { mkdir } from "node:fs/promises"
 import { createServer } from "node:net"
+import { dirname } from "node:path"
 import { endOrphans, forgetOwnership, liveOwner, recordOwnership, workerdsOf } from "./WorkerdOrphans.ts"
 
 /** Somebody else listens where a Worker was to listen. */
@@ -127,6 +128,8 @@ export const makeWorkerd = (
     const configuration: MiniflareOptions = {
       modules: true,
       scriptPath: options.scriptPath,
+      // Else the bundle must lie below the folder that the program was started in.
+      modulesRoot: dirname(options.scriptPath),
       name: worker,
       host: options.host,
       port: options.port,

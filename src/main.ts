@@ -1,0 +1,22 @@
+/** `npm run server`: the server alone, from the environment (wire contract, section 5). */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { configExitCode, loadProcessConfig, preferProductionLibraries } from "./config.ts"
+import { exitWith, run } from "./process.ts"
+import * as Server from "./server.ts"
+import * as Logger from "./telemetry/Logger.ts"
+
+const config = await Effect.runPromise(Effect.either(loadProcessConfig))
+
+if (Either.isLeft(config)) {
+  exitWith(configExitCode, config.left.message)
+} else {
+  preferProductionLibraries()
+  const logger = Logger.layer({
+    level: config.right.logLevel,
+    format: config.right.isProduction ? "json" : "auto",
+    colour: config.right.colour,
+    incidentDashboardUrl: config.right.incidentDashboardUrl
+  })
+  run(Effect.provide(Server.run(config.right), logger), config.right)
+}

@@ -1,0 +1,189 @@
+/**
+ * The server as one Layer graph, from a configuration. Nothing is decided here: what each part does is in its folder,
+ * and how long each may take is a share of what the operator has allowed.
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { createHash } from "node:crypto"
+import { hostname } from "node:os"
+import { resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { ServerConfig } from "./config.ts"
+import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
+import * as HttpLayer from "./http/HttpLayer.ts"
+import { HttpServer } from "./http/HttpServer.ts"
+import * as OperationsLayer from "./orchestration/OperationsLayer.ts"
+import { defaultLimits } from "./orchestration/RemovalGuard.ts"
+import * as WorkspaceController from "./orchestration/WorkspaceController.ts"
+import * as WorkspaceOrchestrator from "./orchestration/WorkspaceOrchestrator.ts"
+import * as WorkspaceReconciler from "./orchestration/WorkspaceReconciler.ts"
+import * as EventProcessor from "./stores/EventProcessor.ts"
+import * as LiveStoreDriver from "./stores/LiveStoreDriver.ts"
+import * as MemoryDriver from "./stores/MemoryDriver.ts"
+import * as StoreManager from "./stores/StoreManager.ts"
+import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
+import * as DesiredState from "./workspaces/DesiredState.ts"
+import * as SnapshotStore from "./workspaces/SnapshotStore.ts"
+import * as StaticDirectory from "./workspaces/StaticDirectory.ts"
+
+/** A store that has heard nothing for this long is opened afresh; LiveStore itself reconnects within 30 s. */
+const DISCONNECTED_LIMIT_MS = 120_000
+/** Between the deaths of a store that keeps dying: 1 s · 2^n, at most 5 min. */
+const FLAPPING_BASE_MS = 1_000
+const FLAPPING_MAX_MS = 300_000
+/** What a reconcile may take beyond the opening of its store: asking the directory, closing what was there. */
+const RECONCILE_OVERHEAD_MS = 30_000
+/** The breaker's first open time and its longest, each at most one resync interval (law 11). */
+const BREAKER_OPEN_MS = 30_000
+const BREAKER_MAX_OPEN_MS = 300_000
+/** Shares of SHUTDOWN_GRACE_MS, in the order in which the parts stop; the rest is for closing stores. */
+const DRAIN_HTTP_SHARE = 0.2
+const DRAIN_QUEUE_SHARE = 0.3
+const DRAIN_EVENTS_SHARE = 0.1
+const MAX_DRAIN_HTTP_MS = 5_000
+
+/** Why nothing is reconciled with an Auth Worker; None if it is. */
+const disabledReason = (config: ServerConfig): Option.Option<string> => {
+  if (!config.reconcileEnabled) return Option.some("WORKSPACE_RECONCILE_ENABLED is false")
+  if (Option.isNone(config.authWorkerUrl)) {
+    return Option.some("neither AUTH_WORKER_INTERNAL_URL nor AUTH_WORKER_URL is set")
+  }
+  return config.serverTokens.length === 0 ? Option.some("SERVER_BYPASS_TOKEN is not set") : Option.none()
+}
+
+const directoryLayer = (config: ServerConfig) => {
+  const [token] = config.serverTokens
+  return Option.isSome(disabledReason(config)) || Option.isNone(config.authWorkerUrl) || token === undefined
+    ? StaticDirectory.layer
+    : AuthWorkerDirectory.layer({ baseUrl: config.authWorkerUrl.value, token }).pipe(
+        Layer.provide(FetchHttpClient.layer)
+      )
+}
+
+/** Distinct from every other client of a store, and the same after a restart of this replica. */
+const clientIdOf = (dataPath: string): string =>
+  `wso-${createHash("sha256")
+    .update(`${hostname()}\n${resolve(dataPath)}`)
+    .digest("hex")
+    .slice(0, 16)}`
+
+const driverLayer = (config: ServerConfig) =>
+  config.storeDriver === "memory"
+    ? MemoryDriver.layer({ openMs: config.memoryDriverOpenMs })
+    : LiveStoreDriver.layer({
+        syncUrl: config.syncUrl,
+        // An empty token is refused by every Sync Worker (wire contract, section 4).
+        bypassToken: config.serverTokens[0] ?? Redacted.make(""),
+        dataPath: config.dataPath,
+        storage: "filesystem",
+        openTimeoutMs: config.storeConnectionTimeoutMs,
+        clientId: clientIdOf(config.dataPath)
+      })
+
+/**
+ * Everything that runs. HTTP listens once it is built; the loop begins with `WorkspaceReconciler.start`. Closing the
+ * scope stops in this order: HTTP drains, the queue drains, event processing ends, the stores close in parallel.
+ */
+export const layer = (config: ServerConfig) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const disabled = disabledReason(config)
+      const intervalMs = config.reconcileIntervalMs
+      const breaker = yield* CircuitBreaker.make({
+        name: "auth-worker",
+        openMs: Math.min(BREAKER_OPEN_MS, intervalMs),
+        maxOpenMs: Math.min(BREAKER_MAX_OPEN_MS, intervalMs),
+        onTransition: (transition) =>
+          Effect.logWarning("circuit_breaker.transition").pipe(
+            Effect.annotateLogs({
+              breaker: "auth-worker",
+              from: transition.from,
+              to: transition.to,
+              reason: transition.reason
+            })
+          )
+      })
+      const operations = OperationsLayer.layer({
+        intervalMs,
+        disabled,
+        webhookWaitMs: config.webhookWaitMs,
+        manualMinIntervalMs: config.manualReconcileMinIntervalMs,
+        incidentDashboardUrl: config.incidentDashboardUrl,
+        dataPath: config.dataPath,
+        storage: config.storeDriver === "memory" ? "memory" : "filesystem",
+        breakers: [breaker]
+      })
+      const loop = WorkspaceReconciler.layer({ intervalMs, disabled }).pipe(
+        Layer.provideMerge(
+          WorkspaceController.layer({
+            policy: {
+              removalConfirmations: config.removalConfirmations,
+              removalGraceMs: config.removalGraceMs,
+              disconnectedLimitMs: DISCONNECTED_LIMIT_MS,
+              flappingBaseMs: FLAPPING_BASE_MS,
+              flappingMaxMs: Math.min(FLAPPING_MAX_MS, intervalMs)
+            },
+            guard: { windowMs: config.removalGuardWindowMs, ...defaultLimits },
+            concurrency: config.provisionConcurrency,
+            reconcileTimeoutMs: config.storeConnectionTimeoutMs + RECONCILE_OVERHEAD_MS,
+            shutdownGraceMs: config.shutdownGraceMs * DRAIN_QUEUE_SHARE,
+            maxBackoffMs: intervalMs,
+            freshForMs: 2 * intervalMs
+          })
+        )
+      )
+      const stores = WorkspaceOrchestrator.layer.pipe(
+        Layer.provideMerge(
+          EventProcessor.layer({ shutdownGrace: config.shutdownGraceMs * DRAIN_EVENTS_SHARE })
+        ),
+        Layer.provideMerge(StoreManager.layer({ openTimeoutMs: config.storeConnectionTimeoutMs })),
+        Layer.provide(driverLayer(config))
+      )
+      const desired = DesiredState.layer({ pinned: config.storeIds, breaker }).pipe(
+        Layer.provide(SnapshotStore.layerMemory),
+        Layer.provide(directoryLayer(config))
+      )
+      return HttpLayer.layer({
+        server: {
+          host: config.host,
+          port: config.port,
+          drainMs: Math.min(MAX_DRAIN_HTTP_MS, config.shutdownGraceMs * DRAIN_HTTP_SHARE)
+        },
+        administrators: { tokens: config.serverTokens, isProduction: config.isProduction },
+        webhooks: { secrets: config.webhookSecrets, requireSignature: config.webhookRequireSignature }
+      }).pipe(
+        Layer.provide(operations),
+        Layer.provideMerge(loop),
+        Layer.provide(stores),
+        Layer.provide(desired)
+      )
+    })
+  )
+
+/** Runs the server until it is interrupted. `onListening` runs before the loop begins. */
+export const run = (
+  config: ServerConfig,
+  onListening: (url: string) => Effect.Effect<void> = () => Effect.void
+) =>
+  Effect.gen(function* () {
+    const http = yield* HttpServer
+    const reconciler = yield* WorkspaceReconciler.WorkspaceReconciler
+    yield* Effect.logInfo("server.listening").pipe(
+      Effect.annotateLogs({ url: http.url, driver: config.storeDriver, dataPath: config.dataPath })
+    )
+    yield* onListening(http.url)
+    const disabled = disabledReason(config)
+    if (Option.isSome(disabled)) {
+      yield* Effect.logWarning("workspace_reconciler.disabled").pipe(
+        Effect.annotateLogs({ reason: disabled.value })
+      )
+    }
+    yield* reconciler.start
+    yield* Effect.never
+  }).pipe(
+    Effect.onInterrupt(() => Effect.logInfo("server.stopping")),
+    Effect.provide(layer(config)),
+    Effect.onInterrupt(() => Effect.logInfo("server.stopped"))
+  )
