@@ -82,6 +82,22 @@ const compatibilityDate = "2026-04-01"
 
 const startTimeoutMs = 20_000
 
+/**
+ * Miniflare ends the process at the first SIGINT or SIGTERM, before anything else could stop in order. Its hook on
+ * the exit itself stays: it ends workerd however this process ends, short of a kill.
+ */
+const leavingSignalsAlone = <A>(make: () => A): A => {
+  const signals = ["SIGINT", "SIGTERM"] as const
+  const before = signals.map((signal) => new Set(process.listeners(signal)))
+  const made = make()
+  for (const [index, signal] of signals.entries()) {
+    for (const listener of process.listeners(signal)) {
+      if (before[index]?.has(listener) !== true) process.removeListener(signal, listener)
+    }
+  }
+  return made
+}
+
 /** Fails with PortBusy while somebody listens on the port. */
 const requirePort = (options: WorkerdOptions): Effect.Effect<void, PortBusy | WorkerdFailed> =>
   Effect.async((resume) => {
@@ -153,7 +169,7 @@ export const makeWorkerd = (
     }
     const miniflare = yield* Effect.acquireRelease(
       Effect.try({
-        try: () => new Miniflare(configuration),
+        try: () => leavingSignalsAlone(() => new Miniflare(configuration)),
         catch: (cause) => new WorkerdFailed({ worker, cause })
       }),
       // It may have lost its workerd by a kill; there is nothing to do about a failing end of what has ended.
