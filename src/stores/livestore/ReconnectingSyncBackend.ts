@@ -35,14 +35,12 @@ const firstPauseMs = 250
 /** The longest pause: with it a store hears again well within ten seconds of its backend's return. */
 const maxPauseMs = 5_000
 
-/** One connection's backend and its end. */
+/** One connection's backend. Closing its scope ends every request that waits for it. */
 interface Session<M> {
   readonly backend: SyncBackend.SyncBackend<M>
   readonly scope: Scope.CloseableScope
-  readonly lost: Deferred.Deferred<never, IsOfflineError>
+  isLost: boolean
 }
-
-const offline = () => new IsOfflineError({ cause: new Error("connection lost") })
 
 /** Exponential, with full jitter in its upper half: a thousand stores do not return in the same instant. */
 const pauseAfter = (failures: number) =>
@@ -64,12 +62,11 @@ export const reconnecting =
 
       const begin = Effect.gen(function* () {
         const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
-        const lost = yield* Deferred.make<never, IsOfflineError>()
         const backend = yield* make(args).pipe(
           Scope.extend(scope),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
-        return { backend, scope, lost } satisfies Session<M>
+        return { backend, scope, isLost: false } satisfies Session<M>
       })
 
       const setConnected = (next: boolean) =>
@@ -110,7 +107,7 @@ export const reconnecting =
           const wasConnected = yield* untilLost(session)
           current = yield* Deferred.make<Session<M>>()
           yield* setConnected(false)
-          yield* Deferred.fail(session.lost, offline())
+          session.isLost = true
           yield* Scope.close(session.scope, Exit.void)
           failures = wasConnected ? 0 : failures + 1
           session = yield* beginAgain(failures)
@@ -136,37 +133,34 @@ export const reconnecting =
       yield* noteBackendId
 
       const session = Effect.suspend(() => Deferred.await(current))
-      /** How a lost session's requests end is chance (an interruption, a protocol error): they all were offline. */
+      /** However a lost session's requests end (interrupted, a protocol error): they were offline. */
       const causeOf = <E>(
-        { lost }: Session<M>,
+        mine: Session<M>,
         cause: Cause.Cause<E>
       ): Effect.Effect<never, E | IsOfflineError> =>
-        Effect.flatMap(Deferred.isDone(lost), (isLost): Effect.Effect<never, E | IsOfflineError> =>
-          isLost ? Effect.fail(offline()) : Effect.failCause(cause)
-        )
+        mine.isLost
+          ? Effect.fail(new IsOfflineError({ cause: new Error("connection lost") }))
+          : Effect.failCause(cause)
 
       return {
         isConnected,
         // The session connects by itself.
         connect: Effect.void,
-        ping: Effect.flatMap(session, ({ backend, lost }) =>
-          Effect.raceFirst(backend.ping, Deferred.await(lost))
+        ping: Effect.flatMap(session, (mine) =>
+          Effect.catchAllCause(mine.backend.ping, (cause) => causeOf(mine, cause))
         ),
         pull: (cursor, options) =>
           Stream.unwrap(
             Effect.map(session, (mine) =>
               mine.backend.pull(cursor, options).pipe(
                 Stream.tap(() => noteBackendId),
-                Stream.interruptWhen(Deferred.await(mine.lost)),
                 Stream.catchAllCause((cause) => Stream.fromEffect(causeOf(mine, cause)))
               )
             )
           ),
         push: (batch) =>
           Effect.flatMap(session, (mine) =>
-            Effect.raceFirst(mine.backend.push(batch), Deferred.await(mine.lost)).pipe(
-              Effect.catchAllCause((cause) => causeOf(mine, cause))
-            )
+            Effect.catchAllCause(mine.backend.push(batch), (cause) => causeOf(mine, cause))
           ),
         metadata: first.backend.metadata,
         supports: first.backend.supports

@@ -113,7 +113,13 @@ describe("the LiveStore driver on a real sync backend", () => {
     const server = await startServer(worker.wsUrl)
     const { store, deaths } = await server.open("ws-serial")
     const ids = Array.from({ length: 20 }, (_, index) => `message-${index}`)
+    let mostPending = 0
+    const sampling = setInterval(() => {
+      mostPending = Math.max(mostPending, store.syncStatus().pendingCount)
+    }, 1)
     await Promise.all(ids.map((id) => commit(store, id)))
+    clearInterval(sampling)
+    expect(mostPending).toBe(1)
     expect([...(await heard(store))].sort()).toEqual([...ids].sort())
     expect(deaths).toEqual([])
   })
@@ -297,17 +303,19 @@ describe("the LiveStore driver on a real sync backend", () => {
     expect(error).toMatchObject({ _tag: "StoreOpenError", reason: "timeout" })
   })
 
-  it("sends what is pending before it closes", async () => {
+  it("has what is pending confirmed before it closes", async () => {
     const worker = await startWorker()
-    const server = await startServer(worker.wsUrl)
+    const server = await startServer(worker.wsUrl, { flushTimeoutMs: 4_000 })
     const opened = await server.open("ws-flush")
-    // Interrupted at once: nobody waits for the confirmation any more.
-    const fibers = Array.from({ length: 1 }, () =>
-      Effect.runFork(opened.store.commit(userMessage("unconfirmed")))
-    )
-    await eventually("written", () => opened.store.syncStatus().pendingCount > 0)
-    await Effect.runPromise(Fiber.interruptAll(fibers))
-    await opened.close()
+    worker.freeze()
+    const committing = failureOf(commit(opened.store, "unconfirmed"))
+    await eventually("written", () => opened.store.syncStatus().pendingCount === 1)
+    // The backend dies in the moment in which the store is closed: only what was confirmed by then survives.
+    const closing = opened.close().then(() => worker.kill())
+    expect(String(await committing)).toContain("the store was closed")
+    worker.thaw()
+    await closing
+    await worker.boot()
     const browser = await startBrowser(worker.wsUrl)
     const theirs = await browser.open("ws-flush")
     await eventually("it has arrived", async () => (await heard(theirs.store)).includes("unconfirmed"))
