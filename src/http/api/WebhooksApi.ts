@@ -15,9 +15,14 @@ export const WorkspaceEvent = Schema.Struct({
   userId: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(MAX_USER_ID_LENGTH)).annotations({
     description: `a text of 1 to ${MAX_USER_ID_LENGTH} characters`
   }),
-  timestamp: Schema.String.pipe(Schema.filter((text) => !Number.isNaN(Date.parse(text)))).annotations({
+  // Date.parse alone takes "w:2" for a time.
+  timestamp: Schema.String.pipe(
+    Schema.filter((text) => /^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text)))
+  ).annotations({
     description: "a time in ISO 8601",
-    jsonSchema: { type: "string", format: "date-time" }
+    jsonSchema: { type: "string", format: "date-time" },
+    arbitrary: () => (fc) =>
+      fc.date({ noInvalidDate: true, min: new Date(0) }).map((date) => date.toISOString())
   })
 }).annotations({ identifier: "WorkspaceEvent", description: "a JSON object" })
 

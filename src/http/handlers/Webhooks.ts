@@ -20,18 +20,19 @@ import * as TokenBucket from "../TokenBucket.ts"
 import * as WebhookAuthentication from "../WebhookAuthentication.ts"
 
 /** Without a secret nobody could authenticate, and every request to the path is answered with 503. */
-export type Options = WebhookAuthentication.Options
+export interface Options extends WebhookAuthentication.Options {
+  /** How many authenticated webhooks are admitted. Defaults to 1,000 a second, with bursts of 5,000. */
+  readonly rate?: TokenBucket.Options
+}
 
 /**
  * A quarter of the verified webhooks that one core answers (field notes), so that a flood leaves most of it to the loop;
  * a burst is what a whole fleet of workspaces may send at once.
  */
-const WEBHOOKS_PER_SECOND = 1_000
-const WEBHOOK_BURST = 5_000
+const DEFAULT_RATE: TokenBucket.Options = { burst: 5_000, perSecond: 1_000 }
 
 /** Refusals are logged up to this rate: whoever knocks without a key does not fill the disk. */
-const LOGGED_REFUSALS_PER_SECOND = 1
-const LOGGED_REFUSALS_BURST = 20
+const LOGGED_REFUSALS: TokenBucket.Options = { burst: 20, perSecond: 1 }
 
 export const notConfigured = new Refusal({
   status: 503,
@@ -59,8 +60,8 @@ const tooMany = (retryAfterMs: number): Refusal =>
 const make = Effect.fnUntraced(function* (options: Options) {
   const operations = yield* Operations
   const authenticate = WebhookAuthentication.make(options)
-  const admissions = TokenBucket.make({ burst: WEBHOOK_BURST, perSecond: WEBHOOKS_PER_SECOND })
-  const refusalLog = TokenBucket.make({ burst: LOGGED_REFUSALS_BURST, perSecond: LOGGED_REFUSALS_PER_SECOND })
+  const admissions = TokenBucket.make(options.rate ?? DEFAULT_RATE)
+  const refusalLog = TokenBucket.make(LOGGED_REFUSALS)
   const replays = ReplayMap.make<NudgeOutcome>()
   const decode = decodeBody(WorkspaceEvent)
 

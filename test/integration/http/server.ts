@@ -1,0 +1,191 @@
+/**
+ * The HTTP edge over real sockets, with operations that a test scripts.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Context from "effect/Context"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import { connect } from "node:net"
+import * as HttpLayer from "../../../src/http/HttpLayer.ts"
+import { HttpServer } from "../../../src/http/HttpServer.ts"
+import { Operations } from "../../../src/orchestration/Operations.ts"
+
+export const TOKEN = "admin-token"
+export const SECRET = "webhook-secret"
+
+export type OperationsService = typeof Operations.Service
+
+export interface LogLine {
+  readonly message: string
+  readonly text: string
+}
+
+/** A healthy server with one store, as the contract shows it. */
+export const healthyBody = {
+  status: "healthy" as const,
+  storage: "filesystem",
+  dataPath: "./data",
+  convergence: {
+    converged: true,
+    desiredCount: 1,
+    monitoredCount: 1,
+    driftCount: 0,
+    missing: ["ws-missing"],
+    orphaned: ["ws-orphaned"],
+    held: [{ storeId: "ws-held", reason: "grace" }],
+    failing: [{ storeId: "ws-failing", error: "no ws-failing", attempts: 1, nextAttemptAt: null }],
+    lastConvergedAt: "2025-02-10T20:15:00.000Z",
+    notConvergedForMs: 0,
+    desired: {
+      revision: "42",
+      source: "auth-worker",
+      fetchedAt: "2025-02-10T20:15:00.000Z",
+      ageMs: 1,
+      fresh: true
+    }
+  },
+  stores: [{ storeId: "ws-open", status: "connected" }],
+  storeCount: 1,
+  globalResources: { systemHealth: "healthy", queuedMessages: 0 },
+  liveStoreTotals: { userMessages: 3, lastUserMessageAt: null },
+  processedMessages: { total: 3, byStore: { "ws-open": 3 }, databasePath: "/data/ws-open" },
+  orchestrator: {
+    monitoredStoreIds: ["ws-open"],
+    lastProvisionedAt: null,
+    lastDeprovisionedAt: null,
+    totalProvisioned: 1,
+    totalDeprovisioned: 0,
+    provisionFailures: 0
+  },
+  reconciliation: {
+    enabled: true,
+    intervalMs: 300_000,
+    isRunning: false,
+    lastRunStartedAt: null,
+    lastRunCompletedAt: null,
+    lastSuccessAt: null,
+    lastDurationMs: null,
+    consecutiveFailures: 0,
+    totals: { runs: 1, successes: 1, failures: 0 },
+    lastResult: { added: ["ws-open"], authoritativeCount: 1 },
+    lastError: { code: "X", message: "about ws-open", at: "2025-02-10T20:15:00.000Z" },
+    nextRunAt: null
+  },
+  manualReconcile: {
+    lastTriggeredAt: null,
+    minIntervalMs: 60_000,
+    inFlight: false,
+    incidentDashboardUrl: null
+  },
+  removalGuard: { tripped: true, plan: { hash: "h", storeIds: ["ws-held"] } },
+  circuitBreakers: { "auth-worker": { state: "closed" } },
+  queue: { depth: 0, running: 0, waiting: 0, oldestMs: 0 }
+}
+
+const quiet: OperationsService = {
+  nudge: () => Effect.succeed({ status: "already_monitored" }),
+  reconcile: () => Effect.dieMessage("not scripted"),
+  health: Effect.succeed(healthyBody),
+  stores: () => Effect.succeed({ stores: [] }),
+  ready: Effect.succeed({ ready: true, reason: "" })
+}
+
+export interface Started {
+  readonly url: string
+  readonly port: number
+  readonly logs: ReadonlyArray<LogLine>
+  /** Closes the server's scope; resolves when it has drained. */
+  readonly stop: () => Promise<void>
+}
+
+export interface StartOptions {
+  readonly operations?: Partial<OperationsService>
+  readonly tokens?: ReadonlyArray<string>
+  readonly secrets?: ReadonlyArray<string>
+  readonly requireSignature?: boolean
+  readonly rate?: { readonly burst: number; readonly perSecond: number }
+  readonly isProduction?: boolean
+  readonly drainMs?: number
+  readonly port?: number
+}
+
+/** Starts a server on a free port. */
+export const start = async (options: StartOptions = {}): Promise<Started> => {
+  const logs: Array<LogLine> = []
+  const logger = Logger.make<unknown, void>(({ annotations, cause, logLevel, message }) => {
+    const parts = Array.isArray(message) ? message : [message]
+    logs.push({
+      message: String(parts[0]),
+      text: `${logLevel.label} ${JSON.stringify(parts)} ${JSON.stringify([...annotations])} ${Cause.pretty(cause)}`
+    })
+  })
+  const layer = HttpLayer.layer({
+    server: { host: "127.0.0.1", port: options.port ?? 0, drainMs: options.drainMs ?? 2_000 },
+    administrators: {
+      tokens: (options.tokens ?? [TOKEN]).map((token) => Redacted.make(token)),
+      isProduction: options.isProduction ?? false
+    },
+    webhooks: {
+      secrets: (options.secrets ?? [SECRET]).map((secret) => Redacted.make(secret)),
+      requireSignature: options.requireSignature ?? false,
+      ...(options.rate === undefined ? {} : { rate: options.rate })
+    }
+  }).pipe(
+    Layer.provide(Layer.succeed(Operations, { ...quiet, ...options.operations })),
+    Layer.provide(Logger.replace(Logger.defaultLogger, logger))
+  )
+  const scope = Effect.runSync(Scope.make())
+  const context = await Effect.runPromise(Layer.buildWithScope(layer, scope))
+  const { port, url } = Context.get(context, HttpServer)
+  return { url, port, logs, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+}
+
+/** Sends bytes as they are, and answers with everything that came back until the connection closed or was quiet. */
+export const raw = (port: number, bytes: string | Uint8Array, quietMs = 300): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1")
+    let received = ""
+    socket.setTimeout(quietMs, () => socket.destroy())
+    socket.on("data", (chunk) => (received += chunk.toString("latin1")))
+    socket.on("error", reject)
+    socket.on("close", () => resolve(received))
+    socket.write(bytes)
+  })
+
+export const admin = { authorization: `Bearer ${TOKEN}` }
+
+export const event = (fields: Record<string, unknown> = {}): string =>
+  JSON.stringify({
+    event: "workspace.created",
+    instanceId: "ws-1",
+    userId: "user-1",
+    timestamp: "2025-02-10T20:15:00.000Z",
+    ...fields
+  })
+
+export const webhook = (
+  url: string,
+  body: string | Uint8Array,
+  headers: Record<string, string> = { "x-webhook-secret": SECRET }
+): Promise<Response> =>
+  fetch(`${url}/webhooks/workspaces`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body
+  })
+
+export const bodyOf = async (response: Response): Promise<Record<string, unknown>> =>
+  (await response.json()) as Record<string, unknown>
+
+/** Polls until the condition holds, for five seconds at most. */
+export const eventually = async (condition: () => boolean): Promise<void> => {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    if (condition()) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error("the condition did not come to hold within five seconds")
+}
