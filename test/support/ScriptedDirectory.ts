@@ -1,0 +1,93 @@
+/**
+ * A directory of which each call is answered as the test says at that moment. FakeDirectory is a source with a world of
+ * its own; this one has none, for answers that no world would give.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import type { DirectoryError } from "../../src/workspaces/DirectoryError.ts"
+import type { Feature } from "../../src/workspaces/Workspace.ts"
+import { WorkspaceDirectory, type Changes, type Listing } from "../../src/workspaces/WorkspaceDirectory.ts"
+
+type Service = WorkspaceDirectory["Type"]
+
+export interface Script {
+  list: Service["list"]
+  changes: Service["changes"]
+  exists: Service["exists"]
+}
+
+export const listingOf = (
+  ids: ReadonlyArray<string>,
+  rest: {
+    readonly revision?: string | null
+    readonly environmentId?: string | null
+    readonly features?: ReadonlyArray<Feature>
+  } = {}
+): Listing => ({
+  ids: new Set(ids),
+  revision: rest.revision ?? null,
+  environmentId: rest.environmentId ?? null,
+  features: new Set(rest.features)
+})
+
+/** Answers of a list: a listing, and "nothing has changed". */
+export const listed = (...args: Parameters<typeof listingOf>): Effect.Effect<Option.Option<Listing>> =>
+  Effect.succeedSome(listingOf(...args))
+export const notModified: Effect.Effect<Option.Option<Listing>> = Effect.succeedNone
+
+/** Answers of the feed: `+ws-a` is an upsert, `-ws-a` a delete; and 410. */
+export const changed = (
+  revision: string,
+  ...changes: ReadonlyArray<`+${string}` | `-${string}`>
+): Effect.Effect<Option.Option<Changes>> =>
+  Effect.succeedSome({
+    revision,
+    changes: changes.map((change) => ({
+      kind: change.startsWith("+") ? "upsert" : "delete",
+      instanceId: change.slice(1)
+    }))
+  })
+export const tooOld: Effect.Effect<Option.Option<Changes>> = Effect.succeedNone
+
+export const makeScriptedDirectory = () => {
+  const calls = {
+    /** With what each list was asked for. */
+    list: [] as Array<Parameters<Service["list"]>[0]>,
+    changes: [] as Array<string>,
+    exists: [] as Array<string>
+  }
+  const unasked = Effect.dieMessage("The test expects no such call")
+  const script: Script = { list: () => unasked, changes: () => unasked, exists: () => unasked }
+  const layer = Layer.succeed(
+    WorkspaceDirectory,
+    WorkspaceDirectory.of({
+      list: (known) => {
+        calls.list.push(known)
+        return script.list(known)
+      },
+      changes: (since) => {
+        calls.changes.push(since)
+        return script.changes(since)
+      },
+      exists: (id) => {
+        calls.exists.push(id)
+        return script.exists(id)
+      }
+    })
+  )
+  return {
+    layer,
+    calls,
+    script,
+    /** From now on the list says this. */
+    lists: (...args: Parameters<typeof listingOf>) => {
+      script.list = () => listed(...args)
+    },
+    /** From now on every call fails so. */
+    fails: (error: DirectoryError) => {
+      const failure = Effect.fail(error)
+      Object.assign(script, { list: () => failure, changes: () => failure, exists: () => failure })
+    }
+  }
+}
