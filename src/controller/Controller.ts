@@ -287,14 +287,15 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
         }
       }
       const sleepMs = Math.min(Math.ceil(earliest + timeoutMs - time), MAX_SLEEP_MS)
+      // Law 11: while nothing runs there is no timer either.
       const pause =
         earliest === Infinity ? watchdog.wait(nothingToWatch) : clock.sleep(Duration.millis(sleepMs))
       return Effect.zipRight(Effect.all(interrupts, { discard: true }), pause)
     })
 
     /**
-     * A fiber of its own: the one that closes the scope may have been interrupted already (that is how a signal ends a
-     * program), and could only wait uninterruptibly, always for the whole grace.
+     * A fiber of its own: the one that shuts down may have been interrupted already (that is how a signal ends a program),
+     * and then cannot wait for one of two things: interruptibly it would not wait at all, uninterruptibly for the longer.
      */
     const graceOver = Effect.timeoutOption(queue.awaitIdle, options.shutdownGrace).pipe(
       Effect.interruptible,

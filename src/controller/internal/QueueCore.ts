@@ -6,7 +6,7 @@ import { DelayHeap, type Delayed } from "./DelayHeap.ts"
 import { ReadyList, type Linked } from "./ReadyList.ts"
 
 /** Position in the order of the classes: 0 is the most urgent. */
-export type Rank = number
+type Rank = number
 
 /**
  * Aging: of so many takes that prefer a class while a less urgent one has keys ready, the last serves the oldest head of
@@ -39,7 +39,7 @@ export interface Entry extends Linked<Entry>, Delayed {
   failures: number
 }
 
-export interface Addition {
+interface Addition {
   readonly rank: Rank
   readonly afterMs: number
   readonly respectBackoff: boolean

@@ -56,7 +56,7 @@ describe("CircuitBreaker", () => {
       expect(yield* Ref.get(calls)).toBe(0)
       const status = yield* breaker.status
       expect(status.openedAt).toBe(0)
-      expect(status.willResetAt).toBe(error.retryAfterMs)
+      expect(Math.abs((status.willResetAt ?? 0) - error.retryAfterMs)).toBeLessThanOrEqual(1)
     })
   )
 

@@ -450,29 +450,25 @@ describe("Controller: shutdown", () => {
     })
   )
 
-  it.effect("keeps the grace when the fiber that owns the scope has been interrupted", () =>
+  it.effect("keeps the grace when the fiber that shuts it down has been interrupted", () =>
     Effect.gen(function* () {
       const { released, reconcile } = makeHolder("3 seconds")
       const outcomes: Array<string> = []
-      const program = yield* Effect.fork(
-        Effect.scoped(
-          Effect.gen(function* () {
-            const controller = yield* make({
-              reconcile,
-              shutdownGrace: "5 seconds",
-              hooks: { onEnd: ({ outcome }) => Effect.sync(() => outcomes.push(outcome)) }
-            })
-            yield* controller.add("a")
-            yield* Effect.never
-          })
-        )
-      )
+      const scope = yield* Scope.make()
+      const controller = yield* make({
+        reconcile,
+        shutdownGrace: "5 seconds",
+        hooks: { onEnd: ({ outcome }) => Effect.sync(() => outcomes.push(outcome)) }
+      }).pipe(Scope.extend(scope))
+      yield* controller.add("a")
+      const program = yield* Effect.fork(Effect.ensuring(Effect.never, controller.shutdown))
       yield* settleFibers
       const interrupted = yield* Effect.fork(Fiber.interrupt(program))
       yield* TestClock.adjust("3 seconds")
       yield* Fiber.join(interrupted)
       expect(outcomes).toEqual(["done"])
       expect(released.count("a")).toBe(1)
+      yield* Scope.close(scope, Exit.void)
     })
   )
 

@@ -7,6 +7,9 @@ interface Sleeper {
   readonly wake: () => void
 }
 
+/** Node's timers overflow beyond it, and Effect's clock then never wakes the sleeper; nor does this one. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** Turns of the event loop in which the fibers of a test come to rest; generous, since a turn costs microseconds. */
 const TURNS = 4
 const rest = Effect.replicateEffect(
@@ -40,7 +43,9 @@ export class VirtualClock implements Clock.Clock {
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
     return Effect.async((resume) => {
-      const sleeper = { at: this.now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
+      const ms = Duration.toMillis(duration)
+      if (ms > LONGEST_TIMER_MS) return
+      const sleeper = { at: this.now + ms, wake: () => resume(Effect.void) }
       this.sleepers.add(sleeper)
       return Effect.sync(() => this.sleepers.delete(sleeper))
     })
