@@ -1,0 +1,111 @@
+/** The accepted snapshot in SQLite: what the loop starts from when the Auth Worker is down (law 12). */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { SnapshotStore, type Entry } from "../workspaces/SnapshotStore.ts"
+import { knownFeatures } from "../workspaces/Workspace.ts"
+import { StateDatabase } from "./StateDatabase.ts"
+
+const Meta = Schema.Struct({
+  revision: Schema.NullOr(Schema.String),
+  environment_id: Schema.NullOr(Schema.String),
+  features: Schema.String,
+  fetched_at: Schema.Number
+})
+
+const Row = Schema.Struct({
+  store_id: Schema.String,
+  absence_kind: Schema.NullOr(Schema.Literal("deleted", "absent")),
+  absence_confirmations: Schema.NullOr(Schema.Number),
+  absence_since: Schema.NullOr(Schema.Number)
+})
+
+/** Rows written in one transaction, before other work gets its turn on the event loop. */
+const WRITE_STEP = 2_000
+
+const PRESENT: Entry = { absence: null }
+
+const entryOf = (row: typeof Row.Type): Entry =>
+  row.absence_kind === null
+    ? PRESENT
+    : {
+        absence: {
+          kind: row.absence_kind,
+          confirmations: row.absence_confirmations ?? 0,
+          since: row.absence_since ?? 0
+        }
+      }
+
+export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.effect(
+  SnapshotStore,
+  Effect.gen(function* () {
+    const database = yield* StateDatabase
+    /** A write has failed: the file lacks more than what the next change touches. */
+    let isBehind = false
+
+    const write = (id: string, entry: Entry | undefined): void => {
+      if (entry === undefined) {
+        database.run("DELETE FROM workspace WHERE store_id = ?", id)
+        return
+      }
+      database.run(
+        `INSERT INTO workspace (store_id, absence_kind, absence_confirmations, absence_since) VALUES (?, ?, ?, ?)
+         ON CONFLICT (store_id) DO UPDATE SET absence_kind = excluded.absence_kind,
+           absence_confirmations = excluded.absence_confirmations, absence_since = excluded.absence_since`,
+        id,
+        entry.absence?.kind ?? null,
+        entry.absence?.confirmations ?? null,
+        entry.absence?.since ?? null
+      )
+    }
+
+    return SnapshotStore.of({
+      load: Effect.sync(() => {
+        const [meta] = Schema.decodeUnknownSync(Schema.Array(Meta))(
+          database.all("SELECT revision, environment_id, features, fetched_at FROM snapshot")
+        )
+        if (meta === undefined) return Option.none()
+        const rows = Schema.decodeUnknownSync(Schema.Array(Row))(
+          database.all("SELECT store_id, absence_kind, absence_confirmations, absence_since FROM workspace")
+        )
+        const announced = meta.features.split(",")
+        return Option.some({
+          entries: new Map(rows.map((row) => [row.store_id, entryOf(row)])),
+          revision: meta.revision,
+          environmentId: meta.environment_id,
+          features: new Set(knownFeatures.filter((feature) => announced.includes(feature))),
+          fetchedAt: meta.fetched_at
+        })
+      }),
+      save: (snapshot, touched) =>
+        Effect.gen(function* () {
+          // The rows first and what they are a snapshot of last: cut in between, it is read again whole.
+          const ids = isBehind ? [...new Set([...snapshot.entries.keys(), ...touched])] : [...touched]
+          isBehind = true
+          for (let from = 0; from < ids.length; from += WRITE_STEP) {
+            yield* database.attempt("snapshot", () =>
+              database.transaction(() => {
+                for (const id of ids.slice(from, from + WRITE_STEP)) write(id, snapshot.entries.get(id))
+              })
+            )
+            if (database.lastError() !== null) return
+            if (ids.length > WRITE_STEP) yield* Effect.yieldNow()
+          }
+          yield* database.attempt("snapshot", () => {
+            database.run(
+              `INSERT INTO snapshot (one, revision, environment_id, features, fetched_at) VALUES (1, ?, ?, ?, ?)
+               ON CONFLICT (one) DO UPDATE SET revision = excluded.revision,
+                 environment_id = excluded.environment_id, features = excluded.features,
+                 fetched_at = excluded.fetched_at`,
+              snapshot.revision,
+              snapshot.environmentId,
+              [...snapshot.features].join(","),
+              snapshot.fetchedAt
+            )
+          })
+          isBehind = database.lastError() !== null
+        })
+    })
+  })
+)

@@ -1,0 +1,188 @@
+/** Pauses, approvals, removals, audit, transitions and retired data in SQLite. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { AuditRecord, GENESIS, hashOf, verify } from "../orchestration/Audit.ts"
+import { MAX_TRANSITIONS, StateStore } from "../orchestration/StateStore.ts"
+import { StateDatabase, type Value } from "./StateDatabase.ts"
+
+const PauseRow = Schema.Struct({
+  store_id: Schema.String,
+  reason: Schema.String,
+  actor: Schema.String,
+  since: Schema.Number,
+  expires_at: Schema.NullOr(Schema.Number)
+})
+const ApprovalRow = Schema.Struct({
+  hash: Schema.String,
+  store_ids: Schema.parseJson(Schema.Array(Schema.String)),
+  actor: Schema.String,
+  approved_at: Schema.Number,
+  expires_at: Schema.Number
+})
+const TransitionRow = Schema.Struct({ at: Schema.Number, type: Schema.String, message: Schema.String })
+const At = Schema.Struct({ at: Schema.Number })
+const StoreId = Schema.Struct({ store_id: Schema.String })
+
+/** The loop as a key: no workspace has an empty id. */
+const keyOf = (storeId: string | null): string => storeId ?? ""
+
+export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.effect(
+  StateStore,
+  Effect.gen(function* () {
+    const database = yield* StateDatabase
+    /** Reads happen at start and for people; a file that cannot be read then is a defect to be shown, not hidden. */
+    const select = <A, I>(schema: Schema.Schema<A, I>, sql: string, ...values: ReadonlyArray<Value>) =>
+      Effect.sync(() => Schema.decodeUnknownSync(Schema.Array(schema))(database.all(sql, ...values)))
+
+    const newest = yield* select(AuditRecord, "SELECT * FROM audit ORDER BY seq DESC LIMIT 1")
+    let seq = newest[0]?.seq ?? 0
+    let hash = newest[0]?.hash ?? GENESIS
+
+    return StateStore.of({
+      pauses: {
+        load: select(PauseRow, "SELECT * FROM pause").pipe(
+          Effect.map((rows) =>
+            rows.map(({ actor, expires_at, reason, since, store_id }) => ({
+              storeId: store_id === "" ? null : store_id,
+              reason,
+              actor,
+              since,
+              expiresAt: expires_at
+            }))
+          )
+        ),
+        save: (pause) =>
+          database.attempt("pause", () => {
+            database.run(
+              `INSERT OR REPLACE INTO pause (store_id, reason, actor, since, expires_at) VALUES (?, ?, ?, ?, ?)`,
+              keyOf(pause.storeId),
+              pause.reason,
+              pause.actor,
+              pause.since,
+              pause.expiresAt
+            )
+          }),
+        remove: (storeId) =>
+          database.attempt("pause", () => {
+            database.run("DELETE FROM pause WHERE store_id = ?", keyOf(storeId))
+          })
+      },
+      removals: {
+        load: select(At, "SELECT at FROM removal ORDER BY at").pipe(
+          Effect.map((rows) => rows.map(({ at }) => at))
+        ),
+        record: (at, forgetBefore) =>
+          database.attempt("removal", () =>
+            database.transaction(() => {
+              database.run("DELETE FROM removal WHERE at < ?", forgetBefore)
+              database.run("INSERT INTO removal (at) VALUES (?)", at)
+            })
+          )
+      },
+      approvals: {
+        load: select(ApprovalRow, "SELECT * FROM approval ORDER BY approved_at").pipe(
+          Effect.map((rows) =>
+            rows.map((row) => ({
+              hash: row.hash,
+              storeIds: row.store_ids,
+              actor: row.actor,
+              approvedAt: row.approved_at,
+              expiresAt: row.expires_at
+            }))
+          )
+        ),
+        save: (approval) =>
+          database.attempt("approval", () =>
+            database.transaction(() => {
+              database.run("DELETE FROM approval WHERE expires_at < ?", approval.approvedAt)
+              database.run(
+                "INSERT INTO approval (hash, store_ids, actor, approved_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+                approval.hash,
+                JSON.stringify(approval.storeIds),
+                approval.actor,
+                approval.approvedAt,
+                approval.expiresAt
+              )
+            })
+          )
+      },
+      audit: {
+        append: (entry) =>
+          database.attempt("audit", () => {
+            const next = hashOf(hash, seq + 1, entry)
+            database.run(
+              "INSERT INTO audit (seq, at, actor, address, action, subject, detail, outcome, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+              seq + 1,
+              entry.at,
+              entry.actor,
+              entry.address,
+              entry.action,
+              entry.subject,
+              entry.detail,
+              entry.outcome,
+              next
+            )
+            seq += 1
+            hash = next
+          }),
+        read: ({ action, before, limit }) =>
+          select(
+            AuditRecord,
+            "SELECT * FROM audit WHERE seq < ? AND (? = '' OR action = ?) ORDER BY seq DESC LIMIT ?",
+            before ?? Number.MAX_SAFE_INTEGER,
+            action ?? "",
+            action ?? "",
+            limit
+          ),
+        verify: Effect.map(select(AuditRecord, "SELECT * FROM audit ORDER BY seq"), verify)
+      },
+      transitions: {
+        append: (storeId, transition) =>
+          database.attempt("transition", () =>
+            database.transaction(() => {
+              database.run(
+                "INSERT INTO transition (store_id, at, type, message) VALUES (?, ?, ?, ?)",
+                storeId,
+                transition.at,
+                transition.type,
+                transition.message
+              )
+              database.run(
+                `DELETE FROM transition WHERE store_id = ? AND id <=
+                   (SELECT id FROM transition WHERE store_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+                storeId,
+                storeId,
+                MAX_TRANSITIONS
+              )
+            })
+          ),
+        read: (storeId, limit) =>
+          select(
+            TransitionRow,
+            "SELECT at, type, message FROM transition WHERE store_id = ? ORDER BY id DESC LIMIT ?",
+            storeId,
+            limit
+          ).pipe(Effect.map((rows) => rows.toReversed()))
+      },
+      retired: {
+        add: (storeId, at) =>
+          database.attempt("retired", () => {
+            database.run("INSERT OR REPLACE INTO retired (store_id, at) VALUES (?, ?)", storeId, at)
+          }),
+        remove: (storeId) =>
+          database.attempt("retired", () => {
+            database.run("DELETE FROM retired WHERE store_id = ?", storeId)
+          }),
+        before: (at) =>
+          select(StoreId, "SELECT store_id FROM retired WHERE at < ?", at).pipe(
+            Effect.map((rows) => rows.map(({ store_id }) => store_id))
+          )
+      },
+      health: () => {
+        const lastError = database.lastError()
+        return { healthy: lastError === null, path: database.path, lastError }
+      }
+    })
+  })
+)

@@ -1,0 +1,200 @@
+/**
+ * The one SQLite file of this server's own state. libsql is synchronous: a statement is some tens of microseconds, and
+ * a transaction is atomic because nothing else runs meanwhile.
+ */
+import Database from "libsql"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { existsSync, mkdirSync, renameSync } from "node:fs"
+import { join } from "node:path"
+import { migrations } from "./migrations.ts"
+
+/** The state cannot be used, so the server does not start. */
+export class StateError extends Schema.TaggedError<StateError>()("StateError", {
+  path: Schema.String,
+  reason: Schema.Literal("in-use", "newer", "unwritable"),
+  detail: Schema.String
+}) {
+  override get message(): string {
+    switch (this.reason) {
+      case "in-use":
+        return `Another server runs on the data folder of ${this.path}: stop it, or set STORE_DATA_PATH to a folder of its own.`
+      case "newer":
+        return `${this.path} was written by a newer version of this program (${this.detail}): start that version, or set STORE_DATA_PATH to another folder.`
+      case "unwritable":
+        return `${this.path} cannot be opened (${this.detail}): check STORE_DATA_PATH, its permissions and the free space.`
+    }
+  }
+}
+
+export type Value = string | number | null
+
+export class StateDatabase extends Context.Tag("workspace-orchestrator/persistence/StateDatabase")<
+  StateDatabase,
+  {
+    readonly path: string
+    /** The rows of a query. Throws what SQLite throws: callers decide what a failure means. */
+    readonly all: (sql: string, ...values: ReadonlyArray<Value>) => ReadonlyArray<unknown>
+    readonly run: (sql: string, ...values: ReadonlyArray<Value>) => void
+    /** All of it or nothing. */
+    readonly transaction: <A>(body: () => A) => A
+    /** Runs a write that must not fail its caller; what goes wrong is logged and shown by `lastError`. */
+    readonly attempt: (name: string, write: () => void) => Effect.Effect<void>
+    /** The newest failed write, until one succeeds. */
+    readonly lastError: () => string | null
+  }
+>() {}
+
+const FILE = "state.sqlite"
+const LOCK_FILE = "state.lock"
+/** What SQLite says of a file that is not, or no longer, a database. */
+const CORRUPT_CODES = new Set(["SQLITE_NOTADB", "SQLITE_CORRUPT"])
+
+const codeOf = (cause: unknown): string =>
+  cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN"
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+/**
+ * One process at a time uses a data folder. The lock is SQLite's own on a file beside the state, which the operating
+ * system lets go however the process ends.
+ */
+const lock = (folder: string, path: string) =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        mkdirSync(folder, { recursive: true })
+        const held = new Database(join(folder, LOCK_FILE), { timeout: 0 })
+        held.exec("BEGIN EXCLUSIVE")
+        return held
+      },
+      catch: (cause) =>
+        new StateError({
+          path,
+          reason: codeOf(cause) === "SQLITE_BUSY" ? "in-use" : "unwritable",
+          detail: messageOf(cause)
+        })
+    }),
+    (held) => Effect.sync(() => held.close())
+  )
+
+const UserVersion = Schema.Struct({ user_version: Schema.Number })
+const QuickCheck = Schema.Struct({ quick_check: Schema.String })
+
+class Corrupt extends Schema.TaggedError<Corrupt>()("Corrupt", { detail: Schema.String }) {}
+
+const migrate = (database: Database.Database, path: string): void => {
+  const version = Schema.decodeUnknownSync(UserVersion)(
+    database.prepare("PRAGMA user_version").get()
+  ).user_version
+  if (version > migrations.length) {
+    throw new StateError({
+      path,
+      reason: "newer",
+      detail: `schema ${version}, this program knows ${migrations.length}`
+    })
+  }
+  for (const [index, migration] of migrations.entries()) {
+    if (index < version) continue
+    database.transaction(() => {
+      database.exec(migration)
+      database.exec(`PRAGMA user_version = ${index + 1}`)
+    })()
+  }
+}
+
+const openChecked = (path: string): Effect.Effect<Database.Database, StateError | Corrupt> =>
+  Effect.try({
+    try: () => {
+      const database = new Database(path)
+      database.exec("PRAGMA journal_mode = WAL")
+      // A killed process loses nothing with NORMAL; only a power cut may lose the newest transactions.
+      database.exec("PRAGMA synchronous = NORMAL")
+      const check = Schema.decodeUnknownSync(QuickCheck)(database.prepare("PRAGMA quick_check(1)").get())
+      if (check.quick_check !== "ok") throw new Corrupt({ detail: check.quick_check })
+      migrate(database, path)
+      return database
+    },
+    catch: (cause) => {
+      if (cause instanceof StateError || cause instanceof Corrupt) return cause
+      return CORRUPT_CODES.has(codeOf(cause))
+        ? new Corrupt({ detail: messageOf(cause) })
+        : new StateError({ path, reason: "unwritable", detail: messageOf(cause) })
+    }
+  })
+
+/** Moves the file and what SQLite keeps beside it out of the way, for whoever wants to look at it. */
+const setAside = (path: string, at: number): string => {
+  const aside = `${path}.corrupt-${new Date(at).toISOString().replaceAll(":", "-")}`
+  for (const suffix of ["", "-wal", "-shm"]) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix)
+  }
+  return aside
+}
+
+const open = (path: string) =>
+  Effect.catchTag(openChecked(path), "Corrupt", ({ detail }) =>
+    Effect.gen(function* () {
+      const aside = setAside(path, yield* Clock.currentTimeMillis)
+      yield* Effect.logError("state.corrupt").pipe(
+        Effect.annotateLogs({
+          path,
+          aside,
+          detail,
+          consequence:
+            "the state is rebuilt from the source; pauses, approvals and audit of before are in that file"
+        })
+      )
+      return yield* openChecked(path)
+    })
+  ).pipe(
+    Effect.catchTag("Corrupt", ({ detail }) =>
+      Effect.fail(new StateError({ path, reason: "unwritable", detail }))
+    )
+  )
+
+const make = (folder: string) =>
+  Effect.gen(function* () {
+    const path = join(folder, FILE)
+    yield* lock(folder, path)
+    const database = yield* Effect.acquireRelease(open(path), (opened) => Effect.sync(() => opened.close()))
+    const statements = new Map<string, Database.Statement>()
+    const prepared = (sql: string): Database.Statement => {
+      const known = statements.get(sql)
+      if (known !== undefined) return known
+      const statement = database.prepare(sql)
+      statements.set(sql, statement)
+      return statement
+    }
+    let lastError: string | null = null
+    return StateDatabase.of({
+      path,
+      all: (sql, ...values) => prepared(sql).all(...values),
+      run: (sql, ...values) => {
+        prepared(sql).run(...values)
+      },
+      transaction: (body) => database.transaction(body)(),
+      attempt: (name, write) =>
+        Effect.try({ try: write, catch: messageOf }).pipe(
+          Effect.matchEffect({
+            onSuccess: () =>
+              Effect.sync(() => {
+                lastError = null
+              }),
+            onFailure: (message) => {
+              lastError = message
+              return Effect.logError("state.write_failed").pipe(
+                Effect.annotateLogs({ write: name, path, error: message })
+              )
+            }
+          })
+        ),
+      lastError: () => lastError
+    })
+  })
+
+/** Opens the state below `folder`; fails when another process has it, or when it is newer than this program. */
+export const layer = (folder: string): Layer.Layer<StateDatabase, StateError> =>
+  Layer.scoped(StateDatabase, make(folder))
