@@ -60,6 +60,12 @@ const httpUrl = Schema.String.pipe(
   Schema.filter(isHttpUrl, { message: () => "expected an http or https URL" })
 )
 
+const origins = words.pipe(
+  Schema.filter((list) => list.every((one) => isHttpUrl(one) && new URL(one).origin === one), {
+    message: () => "expected origins like https://app.example.com, comma-separated"
+  })
+)
+
 const hour = 3_600_000
 const day = 24 * hour
 
@@ -86,7 +92,20 @@ const Variables = Schema.Struct({
   /** Life of an access token and of a development token, in seconds. */
   ACCESS_TOKEN_TTL_SECONDS: whole(900, 1, 86_400),
   DEV_TOKEN_TTL_SECONDS: whole(86_400, 1, 30 * 86_400),
-  /** How long the changes feed reaches back at least. */
+  /** Life of a refresh token that is not used, in seconds; each use begins it anew. */
+  REFRESH_TOKEN_TTL_SECONDS: whole(30 * 86_400, 1, 400 * 86_400),
+  /** Life of an invitation, in seconds. */
+  INVITATION_TTL_SECONDS: whole(7 * 86_400, 1, 400 * 86_400),
+  /** Rounds of 100,000 PBKDF2-SHA-256 iterations for new passwords; 6 is what OWASP asks for. */
+  PASSWORD_HASH_ROUNDS: whole(6, 1, 100),
+  /** Requests a minute: of one address for /auth/*, and of one user for the rest. /internal/* has no limit. */
+  AUTH_RATE_PER_MINUTE: whole(30, 1, 1_000_000),
+  API_RATE_PER_MINUTE: whole(1_200, 1, 1_000_000),
+  /** Origins whose pages may call the API, comma-separated; none by default. */
+  ALLOWED_ORIGINS: Schema.optionalWith(origins, { exact: true, default: () => [] }),
+  /** Lets an operator change the set on /admin/*. Unset: nothing matches it. */
+  ADMIN_TOKEN: Schema.optionalWith(secrets(1), { exact: true }),
+  /** How long the changes feed reaches back at least, and settled webhooks are kept. */
   CHANGES_RETENTION_MS: whole(7 * day, 1_000, 400 * day)
 })
 

@@ -1,31 +1,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { armAlarm } from "./Alarm.ts"
 import { refuse } from "./ApiError.ts"
 import { type DirectoryRow, representative } from "./DirectoryRow.ts"
+import { compactedThrough, currentRevision, environmentId } from "./Revision.ts"
 import { Sql } from "./Sql.ts"
 
 export type ChangeKind = "upsert" | "delete"
-
-const metaNumber = (key: "revision" | "compacted") =>
-  Effect.gen(function* () {
-    const sql = yield* Sql
-    const row = yield* sql.first<{ value: string }>(`SELECT value FROM meta WHERE key = ?`, key)
-    return Option.match(row, { onNone: () => 0, onSome: ({ value }) => Number(value) })
-  })
-
-/** The newest change's revision; 0 when nothing ever changed. */
-export const currentRevision = metaNumber("revision")
-
-/** Changes up to this revision have been forgotten. */
-export const compactedThrough = metaNumber("compacted")
-
-/** Identifies this database: revisions of different environments cannot be compared. */
-export const environmentId = Effect.gen(function* () {
-  const sql = yield* Sql
-  const row = yield* sql.first<{ value: string }>(`SELECT value FROM meta WHERE key = 'environment'`)
-  return Option.match(row, { onNone: () => "", onSome: ({ value }) => value })
-})
 
 /**
  * Takes the next revision and records what changed under it. To be called inside the transaction that changes the
@@ -43,6 +25,8 @@ export const recordChange = (kind: ChangeKind, instanceId: string) =>
       instanceId,
       yield* Clock.currentTimeMillis
     )
+    // What is remembered must be forgotten one day.
+    yield* armAlarm
     return revision
   })
 

@@ -24,6 +24,7 @@ export const makeDeliveries = () => {
         timeoutMs: config.WEBHOOK_TIMEOUT_MS
       })
       yield* settleAttempt(row, outcome, {
+        url,
         maxAttempts: config.WEBHOOK_MAX_ATTEMPTS,
         backoffMs: config.WEBHOOK_BACKOFF_MS
       })
@@ -45,7 +46,7 @@ export const makeDeliveries = () => {
 
   const worker = (url: string) =>
     Effect.gen(function* () {
-      for (let due = yield* nextDue(inFlight); Option.isSome(due); due = yield* nextDue(inFlight)) {
+      for (let due = yield* nextDue(url, inFlight); Option.isSome(due); due = yield* nextDue(url, inFlight)) {
         const row = due.value
         inFlight.add(row.id)
         yield* deliver(row, url).pipe(Effect.ensuring(Effect.sync(() => inFlight.delete(row.id))))

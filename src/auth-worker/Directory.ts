@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { refuse } from "./ApiError.ts"
-import { compactedThrough, currentRevision, environmentId } from "./ChangeLog.ts"
+import { compactedThrough, currentRevision, environmentId } from "./Revision.ts"
 import {
   directoryColumns,
   isoTime,

@@ -1,7 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { isoTime } from "./DirectoryRow.ts"
-import { armAlarm } from "./Outbox.ts"
+import { armAlarm } from "./Alarm.ts"
 import { randomId } from "./Secrets.ts"
 import { Sql } from "./Sql.ts"
 import { childTraceparent } from "./TraceContext.ts"
@@ -17,8 +17,8 @@ export interface NotifierEnv {
  * Owes the server one nudge about a workspace. Called inside the transaction that changes the set, so that the debt is
  * as durable as the change; sending is the outbox's business and never delays the user's answer.
  *
- * A webhook only says "look again" (law 1), so an older one of the same workspace that was not yet delivered says
- * nothing any more: it is superseded.
+ * A webhook only says "look again" (law 1), so an older one of the same workspace that was not delivered, be it waiting or
+ * given up, says nothing any more: it is superseded.
  */
 export const notifyServerOfWorkspaceEvent = (
   eventType: WorkspaceEventType,
@@ -33,7 +33,7 @@ export const notifyServerOfWorkspaceEvent = (
     const sql = yield* Sql
     const now = yield* Clock.currentTimeMillis
     yield* sql.run(
-      `UPDATE outbox SET status = 'superseded', settled_at = ? WHERE instance_id = ? AND status = 'pending'`,
+      `UPDATE outbox SET status = 'superseded', settled_at = ? WHERE instance_id = ? AND status IN ('pending', 'failed')`,
       now,
       instanceId
     )

@@ -38,14 +38,14 @@ export const make = (env: Env): Context.Tag.Service<Registry> => ({
           ),
         catch: (cause) => cause
       }).pipe(
-        Effect.tapError((cause) => Effect.logError("the registry failed", String(cause), { operation })),
+        Effect.tapError((cause) =>
+          Effect.logError("the registry failed", String(cause)).pipe(Effect.annotateLogs({ operation }))
+        ),
         Effect.mapError(() =>
           refuse("REGISTRY_UNAVAILABLE", "The registry of workspaces cannot be reached: try again.")
         )
       )
       if (reply.ok) return reply.value
-      return yield* Effect.orDie(Effect.flatMap(Schema.decode(ApiError)(reply.error), Effect.succeed)).pipe(
-        Effect.flatMap(Effect.fail)
-      )
+      return yield* Effect.flatMap(Effect.orDie(Schema.decode(ApiError)(reply.error)), Effect.fail)
     })
 })

@@ -26,6 +26,9 @@ export const requireUser = (userId: string) =>
     return toUser(row.value)
   })
 
+/** Who a token's user is. */
+export const getUser = ({ userId }: { readonly userId: string }) => requireUser(userId)
+
 /** The user of this id or e-mail address, made when there is none: for development tokens only. */
 export const ensureDevUser = (wanted: {
   readonly userId?: string | undefined

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import { type ApiError } from "./ApiError.ts"
 import { AuthConfig, decodeConfig } from "./AuthConfig.ts"
 import { makeDeliveries } from "./Deliveries.ts"
+import { compactWhenDue } from "./Compaction.ts"
 import type { Env } from "./Env.ts"
 import { logger } from "./logger.ts"
 import { migrate } from "./migrations.ts"
@@ -18,7 +19,7 @@ import {
   replyOf,
   runOperation
 } from "./RegistryProtocol.ts"
-import { armAlarm } from "./Outbox.ts"
+import { armAlarm } from "./Alarm.ts"
 import { make as makeSql, Sql } from "./Sql.ts"
 import { parseTraceparent, TraceContext } from "./TraceContext.ts"
 
@@ -68,13 +69,13 @@ export class WorkspaceRegistry extends DurableObject<Env> implements RegistryStu
     )
   }
 
-  /** Delivers what is due. Never throws: the runtime would give up after six tries, and what is owed would be forgotten. */
+  /** Delivers what is due, and forgets what is old. Never throws: the runtime would give up after six tries, and what is owed would be forgotten. */
   override alarm(): Promise<void> {
     return Effect.runPromise(
       Effect.gen(this, function* () {
         const config = yield* this.#config
         yield* this.#deliverDue(config)
-        yield* this.#provide(armAlarm, config)
+        yield* this.#provide(Effect.zipRight(compactWhenDue, armAlarm), config)
       }).pipe(
         Effect.catchAllCause((cause) =>
           Effect.logError("the alarm failed", Cause.pretty(cause)).pipe(

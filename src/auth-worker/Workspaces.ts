@@ -10,6 +10,12 @@ import { randomId } from "./Secrets.ts"
 import { Sql } from "./Sql.ts"
 import { requireUser } from "./Users.ts"
 
+/** Who an operator's changes are written down as having been made by. */
+export const adminActor = "admin"
+
+/** How exact `lastAccessedAt` is, in milliseconds. */
+const accessResolutionMs = 60_000
+
 export type Role = "owner" | "admin" | "member"
 
 /** A workspace as one of its members sees it. */
@@ -64,6 +70,8 @@ export interface CreateWorkspace {
   readonly instanceId?: string | undefined
   /** So does a key, for clients that leave the id to us. */
   readonly idempotencyKey?: string | undefined
+  /** For an operator, whom the user's quota does not bind. */
+  readonly beyondQuota?: boolean | undefined
 }
 
 /** What an earlier request of the same id or key created. */
@@ -104,14 +112,15 @@ export const createWorkspace = (input: CreateWorkspace) =>
         yield* requireUser(input.userId)
         const before = yield* createdBefore(input)
         if (Option.isSome(before)) return { created: false, workspace: before.value }
-        yield* requireQuota(input.userId)
+        if (input.beyondQuota !== true) yield* requireQuota(input.userId)
         const workspace = yield* insertWorkspace(input)
         return { created: true, workspace }
       })
     )
   })
 
-const requireQuota = (userId: string) =>
+/** QUOTA_EXCEEDED when a user owns as many workspaces as one may. */
+export const requireQuota = (userId: string) =>
   Effect.gen(function* () {
     const sql = yield* Sql
     const { MAX_INSTANCES_PER_USER: quota } = yield* AuthConfig
@@ -124,7 +133,8 @@ const requireQuota = (userId: string) =>
     }
   })
 
-const insertWorkspace = (input: CreateWorkspace) =>
+/** Writes a new workspace with its owner, change record and owed webhook, inside a transaction. */
+export const insertWorkspace = (input: CreateWorkspace) =>
   Effect.gen(function* () {
     const sql = yield* Sql
     const now = yield* Clock.currentTimeMillis
@@ -189,6 +199,22 @@ export const deleteWorkspace = ({
     )
   })
 
+/** Deletes any workspace, for an operator. WORKSPACE_NOT_FOUND when there is none. */
+export const adminDeleteWorkspace = ({ instanceId }: { readonly instanceId: string }) =>
+  Effect.gen(function* () {
+    const sql = yield* Sql
+    yield* sql.transaction(
+      Effect.gen(function* () {
+        const live = yield* sql.first(
+          `SELECT id FROM workspaces WHERE id = ? AND deleted_at IS NULL`,
+          instanceId
+        )
+        if (Option.isNone(live)) return yield* refuse("WORKSPACE_NOT_FOUND", "No such workspace.")
+        yield* removeWorkspace(instanceId, adminActor)
+      })
+    )
+  })
+
 /** Ends a live workspace with all its memberships, inside the transaction of whatever ended it. */
 export const removeWorkspace = (instanceId: string, actor: string) =>
   Effect.gen(function* () {
@@ -215,15 +241,90 @@ export const removeWorkspace = (instanceId: string, actor: string) =>
     yield* notifyServerOfWorkspaceEvent("workspace.deleted", instanceId, actor, yield* AuthConfig)
   })
 
-/** Makes the oldest workspace of a user who has no default the default. */
-const electDefault = (userId: string) =>
+/** Makes the oldest workspace of a user who has none as default the default; of a user who is gone, none. */
+export const electDefault = (userId: string) =>
   Effect.gen(function* () {
     const sql = yield* Sql
-    const oldest = yield* sql.first<{ seq: number; workspace_id: string }>(
-      `SELECT seq, workspace_id FROM memberships WHERE user_id = ? AND removed_revision IS NULL ORDER BY seq LIMIT 1`,
+    const heir = yield* sql.first<{ seq: number; workspace_id: string }>(
+      `SELECT seq, workspace_id FROM memberships WHERE user_id = ?1 AND removed_revision IS NULL
+       AND NOT EXISTS (SELECT 1 FROM memberships WHERE user_id = ?1 AND removed_revision IS NULL AND is_default = 1)
+       AND EXISTS (SELECT 1 FROM users WHERE id = ?1 AND deleted_at IS NULL)
+       ORDER BY seq LIMIT 1`,
       userId
     )
-    if (Option.isNone(oldest)) return
-    yield* recordChange("upsert", oldest.value.workspace_id)
-    yield* sql.run(`UPDATE memberships SET is_default = 1 WHERE seq = ?`, oldest.value.seq)
+    if (Option.isNone(heir)) return
+    yield* recordChange("upsert", heir.value.workspace_id)
+    yield* sql.run(`UPDATE memberships SET is_default = 1 WHERE seq = ?`, heir.value.seq)
+  })
+
+/** Makes one of a user's workspaces the default. */
+export const setDefault = ({
+  userId,
+  instanceId
+}: {
+  readonly userId: string
+  readonly instanceId: string
+}) =>
+  Effect.gen(function* () {
+    const sql = yield* Sql
+    yield* sql.transaction(
+      Effect.gen(function* () {
+        yield* requireUser(userId)
+        const membership = yield* requireMembership(userId, instanceId)
+        if (membership.is_default === 1) return
+        const previous = yield* sql.all<{ workspace_id: string }>(
+          `UPDATE memberships SET is_default = 0 WHERE user_id = ? AND removed_revision IS NULL AND is_default = 1
+           RETURNING workspace_id`,
+          userId
+        )
+        yield* sql.run(`UPDATE memberships SET is_default = 1 WHERE seq = ?`, membership.seq)
+        for (const row of previous) yield* recordChange("upsert", row.workspace_id)
+        yield* recordChange("upsert", instanceId)
+      })
+    )
+  })
+
+/** Names a workspace anew; for its owners and admins. */
+export const renameWorkspace = (input: {
+  readonly userId: string
+  readonly instanceId: string
+  readonly name: string
+}) =>
+  Effect.gen(function* () {
+    const sql = yield* Sql
+    return yield* sql.transaction(
+      Effect.gen(function* () {
+        yield* requireUser(input.userId)
+        const membership = yield* requireMembership(input.userId, input.instanceId)
+        if (membership.role === "member") {
+          return yield* refuse("FORBIDDEN", "Your role in this workspace does not allow this.")
+        }
+        if (membership.name !== input.name) {
+          yield* recordChange("upsert", input.instanceId)
+          yield* sql.run(`UPDATE workspaces SET name = ? WHERE id = ?`, input.name, input.instanceId)
+        }
+        return toWorkspace({ ...membership, name: input.name })
+      })
+    )
+  })
+
+/**
+ * A workspace as its member sees it. That counts as access; it is written down at most once a minute, and is no change of
+ * the set.
+ */
+export const getWorkspace = ({
+  userId,
+  instanceId
+}: {
+  readonly userId: string
+  readonly instanceId: string
+}) =>
+  Effect.gen(function* () {
+    const sql = yield* Sql
+    yield* requireUser(userId)
+    const membership = yield* requireMembership(userId, instanceId)
+    const now = yield* Clock.currentTimeMillis
+    if (now - membership.last_accessed_at < accessResolutionMs) return toWorkspace(membership)
+    yield* sql.run(`UPDATE memberships SET last_accessed_at = ? WHERE seq = ?`, now, membership.seq)
+    return toWorkspace({ ...membership, last_accessed_at: now })
   })

@@ -1,26 +1,50 @@
+import type * as Redacted from "effect/Redacted"
 import * as Effect from "effect/Effect"
 import { verifyAccessToken } from "./AccessTokens.ts"
 import { refuse } from "./ApiError.ts"
 import { AuthConfig, plain } from "./AuthConfig.ts"
+import { RateLimits } from "./RateLimits.ts"
 import { matchesAny } from "./Secrets.ts"
 
 const bearer = (request: Request): string =>
   /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? ""
 
-/** The user whose access token the request carries; else UNAUTHORIZED. */
+/** The user whose access token the request carries; else UNAUTHORIZED. A user has so many requests a minute. */
 export const authenticatedUser = (request: Request) =>
   Effect.gen(function* () {
     const token = bearer(request)
     if (token === "")
       return yield* refuse("UNAUTHORIZED", "This needs an access token: Authorization: Bearer <token>.")
-    const claims = yield* verifyAccessToken(token)
-    return claims.sub
+    const { sub: userId } = yield* verifyAccessToken(token)
+    yield* (yield* RateLimits).take(`user ${userId}`, (yield* AuthConfig).API_RATE_PER_MINUTE)
+    return userId
   })
 
-/** Passes the server and the Sync Worker, who know SERVER_BYPASS_TOKEN; FORBIDDEN for everybody, while it is unset. */
-export const requireServer = (request: Request) =>
+/** Lets an address try so many log-ins, sign-ups and refreshes a minute. */
+export const limitAddress = (request: Request) =>
   Effect.gen(function* () {
-    const { SERVER_BYPASS_TOKEN } = yield* AuthConfig
-    const passes = yield* matchesAny(bearer(request), plain(SERVER_BYPASS_TOKEN))
-    if (!passes) return yield* refuse("FORBIDDEN", "This needs the server's token.")
+    // Set by the platform's edge, which overwrites what a client says.
+    const address = request.headers.get("cf-connecting-ip") ?? "unknown"
+    yield* (yield* RateLimits).take(`address ${address}`, (yield* AuthConfig).AUTH_RATE_PER_MINUTE)
   })
+
+const requireOneOf = (
+  request: Request,
+  secrets: Redacted.Redacted<ReadonlyArray<string>> | undefined,
+  message: string
+) =>
+  Effect.flatMap(matchesAny(bearer(request), plain(secrets)), (passes) =>
+    passes ? Effect.void : refuse("FORBIDDEN", message)
+  )
+
+/** Passes the server and the Sync Worker, who know SERVER_BYPASS_TOKEN; FORBIDDEN for everybody while it is unset. */
+export const requireServer = (request: Request) =>
+  Effect.flatMap(AuthConfig, (config) =>
+    requireOneOf(request, config.SERVER_BYPASS_TOKEN, "This needs the server's token.")
+  )
+
+/** Passes an operator, who knows ADMIN_TOKEN; FORBIDDEN for everybody while it is unset. */
+export const requireAdmin = (request: Request) =>
+  Effect.flatMap(AuthConfig, (config) =>
+    requireOneOf(request, config.ADMIN_TOKEN, "This needs the operator's token.")
+  )

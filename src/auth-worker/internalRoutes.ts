@@ -10,7 +10,8 @@ import type { ApiError } from "./ApiError.ts"
 
 const maxPage = 1_000
 
-const limit = Schema.NumberFromString.pipe(
+/** A page's size. */
+export const limit = Schema.NumberFromString.pipe(
   Schema.filter((value) => Number.isInteger(value) && value >= 1 && value <= maxPage)
 ).annotations({
   message: () => ({ message: `expected a whole number from 1 to ${maxPage}`, override: true })
@@ -30,7 +31,7 @@ const ChangesQuery = Schema.Struct({
 })
 
 /** A route for the server alone: the token is looked at before anything else. */
-const internal = <R>(
+export const internal = <R>(
   method: Method,
   path: `/internal/${string}`,
   handle: (routed: Routed) => Effect.Effect<Answer, ApiError, R>

@@ -45,6 +45,30 @@ const versions: ReadonlyArray<ReadonlyArray<string>> = [
        user_id TEXT NOT NULL, key TEXT NOT NULL, instance_id TEXT NOT NULL, created_at INTEGER NOT NULL,
        PRIMARY KEY (user_id, key)
      ) WITHOUT ROWID`
+  ],
+  [
+    `ALTER TABLE users ADD COLUMN password TEXT`,
+    // Failed log-ins since the window's beginning: the throttle of one account, whatever address they come from.
+    `ALTER TABLE users ADD COLUMN failed_logins INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE users ADD COLUMN failed_since INTEGER NOT NULL DEFAULT 0`,
+    `CREATE TABLE sessions (
+       id TEXT PRIMARY KEY, user_id TEXT NOT NULL, token_hash TEXT NOT NULL, previous_hash TEXT,
+       created_at INTEGER NOT NULL, rotated_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+     ) WITHOUT ROWID`,
+    `CREATE INDEX sessions_of_user ON sessions (user_id)`,
+    `CREATE INDEX sessions_by_expiry ON sessions (expires_at)`,
+    `CREATE TABLE invitations (
+       id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL, email TEXT NOT NULL, role TEXT NOT NULL, token_hash TEXT NOT NULL,
+       invited_by TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+     ) WITHOUT ROWID`,
+    `CREATE UNIQUE INDEX invitations_of_workspace ON invitations (workspace_id, email)`,
+    `CREATE INDEX invitations_by_expiry ON invitations (expires_at)`,
+    `CREATE INDEX idempotency_by_age ON idempotency (created_at)`,
+    `DROP INDEX outbox_pending_of`,
+    `CREATE INDEX outbox_undelivered_of ON outbox (instance_id) WHERE status IN ('pending', 'failed')`,
+    `CREATE INDEX outbox_settled ON outbox (settled_at) WHERE status <> 'pending'`,
+    // What a receiver asked of us as a whole: nothing is sent to it before this time.
+    `CREATE TABLE endpoints (url TEXT PRIMARY KEY, not_before INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID`
   ]
 ]
 

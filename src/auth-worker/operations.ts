@@ -1,20 +1,54 @@
+import { credentialsOf, logIn, recordFailedLogin, signUp } from "./Accounts.ts"
 import { changesSince } from "./ChangeLog.ts"
 import { directoryVersion, getDirectoryRow, instancesOfUser, listDirectory } from "./Directory.ts"
-import { ensureDevUser } from "./Users.ts"
-import { createWorkspace, deleteWorkspace, listWorkspaces } from "./Workspaces.ts"
+import { acceptInvitation, invite, listInvitations, revokeInvitation } from "./Invitations.ts"
+import { deleteUser, listMembers, removeMember, setRole } from "./Members.ts"
+import { endSession, rotateSession } from "./Sessions.ts"
+import { ensureDevUser, getUser } from "./Users.ts"
+import { listWebhooks, retryWebhooks } from "./Webhooks.ts"
+import {
+  adminDeleteWorkspace,
+  createWorkspace,
+  deleteWorkspace,
+  getWorkspace,
+  listWorkspaces,
+  renameWorkspace,
+  setDefault
+} from "./Workspaces.ts"
 
 /**
  * What the Worker may ask of the registry. Each takes one plain object and gives plain data, because both cross the
  * boundary of the Durable Object.
  */
 export const operations = {
+  acceptInvitation,
+  adminDeleteWorkspace,
   changesSince,
   createWorkspace,
+  credentialsOf,
+  deleteUser,
   deleteWorkspace,
   directoryVersion,
+  endSession,
   ensureDevUser,
   getDirectoryRow,
+  getUser,
+  getWorkspace,
   instancesOfUser,
+  invite,
   listDirectory,
-  listWorkspaces
+  listInvitations,
+  listMembers,
+  listWebhooks,
+  listWorkspaces,
+  logIn,
+  recordFailedLogin,
+  removeMember,
+  renameWorkspace,
+  retryWebhooks,
+  revokeInvitation,
+  rotateSession,
+  setDefault,
+  setRole,
+  signUp
 }

@@ -2,18 +2,25 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
+import * as Either from "effect/Either"
+import { accountRoutes } from "./accountRoutes.ts"
+import { adminRoutes } from "./adminRoutes.ts"
 import { type ApiError, refuse } from "./ApiError.ts"
 import { AuthConfig, decodeConfig } from "./AuthConfig.ts"
 import { devRoutes } from "./devRoutes.ts"
 import type { Env } from "./Env.ts"
 import { internalRoutes } from "./internalRoutes.ts"
 import { logger } from "./logger.ts"
+import { memberRoutes } from "./memberRoutes.ts"
+import { allowOrigin, preflight } from "./Cors.ts"
+import * as RateLimits from "./RateLimits.ts"
 import * as Registry from "./Registry.ts"
 import { discardBody } from "./RequestBody.ts"
-import { type Answer, dispatch, route } from "./Router.ts"
+import { errorAnswer, toResponse } from "./Responses.ts"
+import { dispatch, route } from "./Router.ts"
 import { randomId } from "./Secrets.ts"
 import { parseTraceparent, TraceContext } from "./TraceContext.ts"
+import { webhookRoutes } from "./webhookRoutes.ts"
 import { workspaceRoutes } from "./workspaceRoutes.ts"
 
 export { WorkspaceRegistry } from "./WorkspaceRegistry.ts"
@@ -21,7 +28,11 @@ export { WorkspaceRegistry } from "./WorkspaceRegistry.ts"
 const routes = [
   route("GET", "/health", () => Effect.succeed({ status: 200, body: { status: "healthy" } })),
   ...internalRoutes,
+  ...webhookRoutes,
+  ...accountRoutes,
   ...workspaceRoutes,
+  ...memberRoutes,
+  ...adminRoutes,
   ...devRoutes
 ]
 
@@ -36,47 +47,32 @@ const configOf = (env: Env) => {
   return decoded
 }
 
-const toResponse = (answer: Answer, requestId: string): Response => {
-  const response =
-    answer instanceof Response
-      ? answer
-      : answer.body === undefined
-        ? new Response(null, {
-            status: answer.status,
-            ...(answer.headers ? { headers: answer.headers } : {})
-          })
-        : Response.json(answer.body, {
-            status: answer.status,
-            ...(answer.headers ? { headers: answer.headers } : {})
-          })
-  response.headers.set("x-request-id", requestId)
-  response.headers.set("cache-control", "no-store")
-  return response
-}
-
-const errorAnswer = (error: ApiError, requestId: string): Answer => ({
-  status: error.status,
-  body: { error: { code: error.code, message: error.message, requestId } },
-  headers: {
-    ...(error.allow === undefined ? {} : { allow: error.allow }),
-    ...(error.retryAfterSeconds === undefined ? {} : { "retry-after": String(error.retryAfterSeconds) }),
-    ...(error.status === 401 ? { "www-authenticate": "Bearer" } : {})
-  }
-})
+const rateLimits = RateLimits.make()
 
 const serve = (request: Request, env: Env) =>
   Effect.gen(function* () {
     const requestId = yield* randomId
-    const answer = yield* Effect.flatMap(configOf(env), (config) =>
-      dispatch(routes, request).pipe(
+    const config = configOf(env)
+    const origins = Either.match(config, {
+      onLeft: () => [],
+      onRight: ({ ALLOWED_ORIGINS }) => ALLOWED_ORIGINS
+    })
+    const answer = yield* Effect.flatMap(config, (valid) =>
+      Effect.suspend(() => {
+        const answered = preflight(request, origins)
+        return answered === undefined ? dispatch(routes, request) : Effect.succeed(answered)
+      }).pipe(
         Effect.provide(
-          Context.make(AuthConfig, config).pipe(Context.add(Registry.Registry, Registry.make(env)))
+          Context.make(AuthConfig, valid).pipe(
+            Context.add(Registry.Registry, Registry.make(env)),
+            Context.add(RateLimits.RateLimits, rateLimits)
+          )
         )
       )
     ).pipe(
       Effect.tapErrorCause((cause) =>
         Cause.isDie(cause)
-          ? Effect.logError("a request failed", Cause.pretty(cause), { requestId })
+          ? Effect.logError("a request failed", Cause.pretty(cause)).pipe(Effect.annotateLogs({ requestId }))
           : Effect.void
       ),
       Effect.catchAllDefect(() =>
@@ -85,7 +81,9 @@ const serve = (request: Request, env: Env) =>
       Effect.catchAll((error) => Effect.succeed(errorAnswer(error, requestId)))
     )
     yield* discardBody(request)
-    return toResponse(answer, requestId)
+    const response = toResponse(answer, requestId)
+    allowOrigin(request, response, origins)
+    return response
   }).pipe(
     Effect.provideService(TraceContext, parseTraceparent(request.headers.get("traceparent"))),
     Effect.provide(logger)

@@ -17,6 +17,8 @@ const CreateRequest = Schema.Struct({
   idempotencyKey: Schema.optionalWith(IdempotencyKey, { exact: true })
 })
 
+const RenameRequest = Schema.Struct({ name: WorkspaceName })
+
 const keyOf = (request: Request) => {
   const header = request.headers.get("idempotency-key")
   if (header === null) return Effect.succeed(undefined)
@@ -50,6 +52,29 @@ export const workspaceRoutes = [
         body: workspace,
         headers: { location: `/workspaces/${workspace.instanceId}` }
       }
+    })
+  ),
+  route("GET", "/workspaces/:instanceId", ({ request, params: { instanceId = "" } }) =>
+    Effect.gen(function* () {
+      const userId = yield* authenticatedUser(request)
+      const registry = yield* Registry
+      return { status: 200, body: yield* registry.call("getWorkspace", { userId, instanceId }) }
+    })
+  ),
+  route("PATCH", "/workspaces/:instanceId", ({ request, params: { instanceId = "" } }) =>
+    Effect.gen(function* () {
+      const userId = yield* authenticatedUser(request)
+      const { name } = yield* readBody(request, RenameRequest)
+      const registry = yield* Registry
+      return { status: 200, body: yield* registry.call("renameWorkspace", { userId, instanceId, name }) }
+    })
+  ),
+  route("PUT", "/workspaces/:instanceId/default", ({ request, params: { instanceId = "" } }) =>
+    Effect.gen(function* () {
+      const userId = yield* authenticatedUser(request)
+      const registry = yield* Registry
+      yield* registry.call("setDefault", { userId, instanceId })
+      return { status: 204 }
     })
   ),
   route("DELETE", "/workspaces/:instanceId", ({ request, params }) =>

@@ -59,6 +59,30 @@ export interface Body {
   readonly instanceId: string
   readonly name: string
   readonly token: string
+  readonly accessToken: string
+  readonly userId: string
+  readonly refreshToken: string
+  readonly user: { readonly userId: string; readonly email: string }
+  readonly workspace: Row
+  readonly members: ReadonlyArray<{ readonly userId: string; readonly email: string; readonly role: string }>
+  readonly invitations: ReadonlyArray<{ readonly invitationId: string; readonly email: string }>
+  readonly invitationId: string
+  readonly webhooks: ReadonlyArray<WebhookRow>
+  readonly counts: Readonly<Record<string, number>>
+  readonly pausedUntil: string | null
+  readonly nextCursor?: string
+  readonly retried: number
+  readonly removed: ReadonlyArray<string>
+}
+
+interface WebhookRow {
+  readonly webhookId: string
+  readonly event: string
+  readonly instanceId: string
+  readonly status: string
+  readonly attempts: number
+  readonly lastStatus: number | null
+  readonly lastError: string | null
 }
 
 interface Row {
@@ -86,8 +110,10 @@ export interface AuthWorker {
   readonly dataPath: string
   readonly logs: ReadonlyArray<string>
   readonly call: (method: string, path: string, options?: CallOptions) => Promise<Answer>
-  /** An access token of a user, who is made when there is none. */
-  readonly tokenOf: (userId: string) => Promise<string>
+  /** Asks with the server's token. */
+  readonly internal: (method: string, path: string, headers?: Record<string, string>) => Promise<Answer>
+  /** An access token of a user, who is made when there is none: of that id, or of that e-mail address. */
+  readonly tokenOf: (user: string) => Promise<string>
   readonly stop: () => Promise<void>
 }
 
@@ -138,11 +164,15 @@ export const startAuthWorker = async (
       body: parseBody(text === "" ? "null" : text)
     }
   }
-  const tokenOf = async (userId: string) => {
-    const answer = await call("POST", "/dev/token", { body: { userId } })
+  const tokenOf = async (user: string) => {
+    const answer = await call("POST", "/dev/token", {
+      body: user.includes("@") ? { email: user } : { userId: user }
+    })
     return answer.body.token
   }
-  return { url, pid: pid ?? 0, dataPath, logs, call, tokenOf, stop }
+  const internal = (method: string, target: string, headers: Record<string, string> = {}) =>
+    call(method, `/internal${target}`, { token: bypassToken, headers })
+  return { url, pid: pid ?? 0, dataPath, logs, call, internal, tokenOf, stop }
 }
 
 export interface Delivery {

@@ -1,0 +1,111 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { issueAccessToken } from "./AccessTokens.ts"
+import { refuse } from "./ApiError.ts"
+import { AuthConfig } from "./AuthConfig.ts"
+import { authenticatedUser, limitAddress } from "./authentication.ts"
+import { type Bearer, makeBearer, readBearer } from "./BearerSecrets.ts"
+import { Email } from "./Identifiers.ts"
+import { hashPassword, verifyPassword } from "./Passwords.ts"
+import { Registry } from "./Registry.ts"
+import { readBody } from "./RequestBody.ts"
+import { route } from "./Router.ts"
+
+const Password = Schema.String.pipe(
+  Schema.minLength(8, { message: () => "expected at least 8 characters" }),
+  Schema.maxLength(256, { message: () => "expected at most 256 characters" })
+)
+
+const SignUpRequest = Schema.Struct({ email: Email, password: Password })
+const LogInRequest = Schema.Struct({ email: Email, password: Schema.String.pipe(Schema.maxLength(256)) })
+const RefreshRequest = Schema.Struct({ refreshToken: Schema.String })
+
+/** What a client gets to call the API with: a short access token, and a refresh token that is replaced at every use. */
+const grant = (userId: string, session: Bearer) =>
+  Effect.gen(function* () {
+    const { ACCESS_TOKEN_TTL_SECONDS } = yield* AuthConfig
+    const { token, expiresAt } = yield* issueAccessToken(userId, ACCESS_TOKEN_TTL_SECONDS)
+    return { accessToken: token, tokenType: "Bearer", expiresAt, refreshToken: session.text }
+  })
+
+const signUp = (request: Request) =>
+  Effect.gen(function* () {
+    const { email, password } = yield* readBody(request, SignUpRequest)
+    const { PASSWORD_HASH_ROUNDS } = yield* AuthConfig
+    const registry = yield* Registry
+    const session = yield* makeBearer()
+    const { user, workspace } = yield* registry.call("signUp", {
+      email,
+      passwordHash: yield* hashPassword(password, PASSWORD_HASH_ROUNDS),
+      sessionId: session.id,
+      tokenHash: session.hash
+    })
+    return { status: 201, body: { ...(yield* grant(user.userId, session)), user, workspace } }
+  })
+
+const logIn = (request: Request) =>
+  Effect.gen(function* () {
+    const { email, password } = yield* readBody(request, LogInRequest)
+    const { PASSWORD_HASH_ROUNDS } = yield* AuthConfig
+    const registry = yield* Registry
+    const account = yield* registry.call("credentialsOf", { email })
+    const verdict = yield* verifyPassword(password, account?.passwordHash ?? null, PASSWORD_HASH_ROUNDS)
+    if (account === null || !verdict.matches) {
+      if (account !== null) yield* registry.call("recordFailedLogin", { userId: account.user.userId })
+      return yield* refuse("INVALID_CREDENTIALS", "The e-mail address or password is wrong.")
+    }
+    const session = yield* makeBearer()
+    yield* registry.call("logIn", {
+      userId: account.user.userId,
+      sessionId: session.id,
+      tokenHash: session.hash,
+      ...(verdict.outdated ? { passwordHash: yield* hashPassword(password, PASSWORD_HASH_ROUNDS) } : {})
+    })
+    return { status: 200, body: { ...(yield* grant(account.user.userId, session)), user: account.user } }
+  })
+
+const refresh = (request: Request) =>
+  Effect.gen(function* () {
+    const { refreshToken } = yield* readBody(request, RefreshRequest)
+    const registry = yield* Registry
+    const { hash, id } = yield* readBearer(refreshToken)
+    const next = yield* makeBearer(id)
+    const { userId } = yield* registry.call("rotateSession", {
+      sessionId: id,
+      tokenHash: hash,
+      nextHash: next.hash
+    })
+    return { status: 200, body: yield* grant(userId, next) }
+  })
+
+const logOut = (request: Request) =>
+  Effect.gen(function* () {
+    const { refreshToken } = yield* readBody(request, RefreshRequest)
+    const registry = yield* Registry
+    const { hash, id } = yield* readBearer(refreshToken)
+    yield* registry.call("endSession", { sessionId: id, tokenHash: hash })
+    return { status: 204 }
+  })
+
+/** Signing up, in and out, and one's own account. */
+export const accountRoutes = [
+  route("POST", "/auth/signup", ({ request }) => Effect.zipRight(limitAddress(request), signUp(request))),
+  route("POST", "/auth/login", ({ request }) => Effect.zipRight(limitAddress(request), logIn(request))),
+  route("POST", "/auth/refresh", ({ request }) => Effect.zipRight(limitAddress(request), refresh(request))),
+  route("POST", "/auth/logout", ({ request }) => Effect.zipRight(limitAddress(request), logOut(request))),
+  route("GET", "/account", ({ request }) =>
+    Effect.gen(function* () {
+      const userId = yield* authenticatedUser(request)
+      const registry = yield* Registry
+      return { status: 200, body: yield* registry.call("getUser", { userId }) }
+    })
+  ),
+  route("DELETE", "/account", ({ request }) =>
+    Effect.gen(function* () {
+      const userId = yield* authenticatedUser(request)
+      const registry = yield* Registry
+      yield* registry.call("deleteUser", { userId, actor: userId })
+      return { status: 204 }
+    })
+  )
+]
