@@ -273,6 +273,7 @@ describe("a webhook", () => {
     ]) {
       const response = await webhook(url, body)
       expect(response.status).toBe(400)
+      expect(await response.text()).toContain("may nest 32 deep")
     }
   })
 
