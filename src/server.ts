@@ -14,18 +14,23 @@ import type { ServerConfig } from "./config.ts"
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
+import * as DataRetention from "./orchestration/DataRetention.ts"
+import * as EventFeed from "./orchestration/EventFeed.ts"
 import * as OperationsLayer from "./orchestration/OperationsLayer.ts"
+import * as Pauses from "./orchestration/Pauses.ts"
 import { defaultLimits } from "./orchestration/RemovalGuard.ts"
 import * as WorkspaceController from "./orchestration/WorkspaceController.ts"
 import * as WorkspaceOrchestrator from "./orchestration/WorkspaceOrchestrator.ts"
 import * as WorkspaceReconciler from "./orchestration/WorkspaceReconciler.ts"
+import * as SqliteSnapshotStore from "./persistence/SqliteSnapshotStore.ts"
+import * as SqliteStateStore from "./persistence/SqliteStateStore.ts"
+import * as StateDatabase from "./persistence/StateDatabase.ts"
 import * as EventProcessor from "./stores/EventProcessor.ts"
 import * as LiveStoreDriver from "./stores/LiveStoreDriver.ts"
 import * as MemoryDriver from "./stores/MemoryDriver.ts"
 import * as StoreManager from "./stores/StoreManager.ts"
 import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
 import * as DesiredState from "./workspaces/DesiredState.ts"
-import * as SnapshotStore from "./workspaces/SnapshotStore.ts"
 import * as StaticDirectory from "./workspaces/StaticDirectory.ts"
 
 /** A store that has heard nothing for this long is opened afresh; LiveStore itself reconnects within 30 s. */
@@ -139,11 +144,14 @@ export const layer = (config: ServerConfig) =>
           EventProcessor.layer({ shutdownGrace: config.shutdownGraceMs * DRAIN_EVENTS_SHARE })
         ),
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: config.storeConnectionTimeoutMs })),
-        Layer.provide(driverLayer(config))
+        Layer.provideMerge(driverLayer(config))
       )
       const desired = DesiredState.layer({ pinned: config.storeIds, breaker }).pipe(
-        Layer.provide(SnapshotStore.layerMemory),
         Layer.provide(directoryLayer(config))
+      )
+      const operators = Layer.merge(Pauses.layer, EventFeed.layer)
+      const state = Layer.merge(SqliteSnapshotStore.layer, SqliteStateStore.layer).pipe(
+        Layer.provide(StateDatabase.layer(config.dataPath))
       )
       return HttpLayer.layer({
         server: {
@@ -156,8 +164,11 @@ export const layer = (config: ServerConfig) =>
       }).pipe(
         Layer.provide(operations),
         Layer.provideMerge(loop),
-        Layer.provide(stores),
-        Layer.provide(desired)
+        Layer.provide(DataRetention.layer({ retentionMs: config.storeDataRetentionMs })),
+        Layer.provideMerge(stores),
+        Layer.provide(desired),
+        Layer.provide(operators),
+        Layer.provide(state)
       )
     })
   )
@@ -167,23 +178,35 @@ export const run = (
   config: ServerConfig,
   onListening: (url: string) => Effect.Effect<void> = () => Effect.void
 ) =>
-  Effect.gen(function* () {
-    const http = yield* HttpServer
-    const reconciler = yield* WorkspaceReconciler.WorkspaceReconciler
-    yield* Effect.logInfo("server.listening").pipe(
-      Effect.annotateLogs({ url: http.url, driver: config.storeDriver, dataPath: config.dataPath })
-    )
-    yield* onListening(http.url)
-    const disabled = disabledReason(config)
-    if (Option.isSome(disabled)) {
-      yield* Effect.logWarning("workspace_reconciler.disabled").pipe(
-        Effect.annotateLogs({ reason: disabled.value })
+  Effect.suspend(() => {
+    /** Read off the live stores, so that the last line of the log shows that none was left open (law 8). */
+    let openStores = (): number => 0
+    const logWithStores = (message: string) =>
+      Effect.suspend(() => Effect.annotateLogs(Effect.logInfo(message), { openStores: openStores() }))
+    return Effect.gen(function* () {
+      const http = yield* HttpServer
+      const reconciler = yield* WorkspaceReconciler.WorkspaceReconciler
+      const manager = yield* StoreManager.StoreManager
+      openStores = () => {
+        let count = 0
+        for (const storeId of manager.storeIds()) if (manager.openStore(storeId) !== undefined) count++
+        return count
+      }
+      yield* Effect.logInfo("server.listening").pipe(
+        Effect.annotateLogs({ url: http.url, driver: config.storeDriver, dataPath: config.dataPath })
       )
-    }
-    yield* reconciler.start
-    yield* Effect.never
-  }).pipe(
-    Effect.onInterrupt(() => Effect.logInfo("server.stopping")),
-    Effect.provide(layer(config)),
-    Effect.onInterrupt(() => Effect.logInfo("server.stopped"))
-  )
+      yield* onListening(http.url)
+      const disabled = disabledReason(config)
+      if (Option.isSome(disabled)) {
+        yield* Effect.logWarning("workspace_reconciler.disabled").pipe(
+          Effect.annotateLogs({ reason: disabled.value })
+        )
+      }
+      yield* reconciler.start
+      yield* Effect.never
+    }).pipe(
+      Effect.onInterrupt(() => logWithStores("server.stopping")),
+      Effect.provide(layer(config)),
+      Effect.onInterrupt(() => logWithStores("server.stopped"))
+    )
+  })

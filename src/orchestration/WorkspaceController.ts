@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Controller from "../controller/Controller.ts"
 import type { KeyView, Stats } from "../controller/WorkQueue.ts"
@@ -20,7 +21,11 @@ import { DesiredState, describeRefreshError, type RefreshError } from "../worksp
 import { decide, type Action, type ById, type Facts, type Policy } from "./decide.ts"
 import * as Convergence from "./Convergence.ts"
 import * as Drift from "./Drift.ts"
-import { judge, type Candidate, type GuardPolicy, type Verdict } from "./RemovalGuard.ts"
+import { EventFeed } from "./EventFeed.ts"
+import { Pauses } from "./Pauses.ts"
+import * as RecentErrors from "./RecentErrors.ts"
+import { judge, type Candidate, type GuardPolicy, type RemovalPlan, type Verdict } from "./RemovalGuard.ts"
+import { StateStore } from "./StateStore.ts"
 import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
 import * as Status from "./WorkspaceStatus.ts"
 
@@ -74,6 +79,13 @@ export class WorkspaceController extends Context.Tag(
     /** Whether the accepted snapshot is fresh, as of now. */
     readonly isFresh: () => boolean
     readonly verdict: Effect.Effect<Verdict>
+    /** Lets exactly the held plan of this hash pass, for a while. Fails with what is held now, if anything. */
+    readonly approve: (hash: string, actor: string) => Effect.Effect<RemovalPlan, PlanChanged>
+    /** What would be done about a workspace now. */
+    readonly plan: (id: string) => Action
+    /** Begins again with one worker, doubling every few seconds: after a pause there may be much to do. */
+    readonly startSlowly: Effect.Effect<void>
+    readonly recentErrors: RecentErrors.RecentErrors
     readonly status: (id: string) => Status.WorkspaceStatus
     /** The workspaces that are held or wait, with the reason. */
     readonly blocked: () => ReadonlyMap<string, Status.Blocked>
@@ -81,9 +93,21 @@ export class WorkspaceController extends Context.Tag(
     readonly failing: () => ReadonlyMap<string, Status.LastError>
     readonly inspect: (id: string) => Effect.Effect<KeyView>
     readonly queueStats: Effect.Effect<Stats>
+    /** Up to `limit` keys that run, are ready or wait. */
+    readonly queueSnapshot: (limit: number) => Effect.Effect<ReadonlyArray<KeyView>>
   }
 >() {}
 
+/** The plan that was to be approved is not the one that is held (any more). */
+export class PlanChanged extends Schema.TaggedError<PlanChanged>()("PlanChanged", {
+  /** The hash of the plan that is held now; null if none is. */
+  currentHash: Schema.NullOr(Schema.String)
+}) {}
+
+/** How long an approval holds: enough for the removals, not for another day's. */
+const APPROVAL_TTL_MS = 900_000
+/** Slow start: the concurrency doubles this often. */
+const SLOW_START_STEP_MS = 2_000
 /** Backoff of a failing workspace: 1 s · 2^n with jitter (operations map; client-go: 5 ms · 2^n). */
 const BACKOFF_BASE_MS = 1_000
 const BACKOFF_JITTER = 0.2
@@ -114,6 +138,9 @@ export const make = (options: Options) =>
   Effect.gen(function* () {
     const desired = yield* DesiredState
     const manager = yield* StoreManager
+    const state = yield* StateStore
+    const pauses = yield* Pauses
+    const feed = yield* EventFeed
     const orchestrator = yield* WorkspaceOrchestrator
     const clock = yield* Effect.clock
     const owns = options.owns ?? (() => true)
@@ -136,14 +163,24 @@ export const make = (options: Options) =>
     const blocked = new Map<string, Status.Blocked>()
     const failing = new Map<string, Status.LastError>()
     const listeners = new Set<(outcome: KeyOutcome) => void>()
+    const recentErrors = RecentErrors.make()
     /** When removals that nobody had approved happened. */
-    let removals: ReadonlyArray<number> = []
+    let removals = yield* state.removals.load
+    /** What a human has approved to be removed, and until when. */
+    const approved = new Map(
+      (yield* state.approvals.load).flatMap(({ expiresAt, storeIds }) =>
+        storeIds.map((storeId) => [storeId, expiresAt] as const)
+      )
+    )
+    /** The removed ones whose local data is still there. */
+    const retired = new Set(yield* state.retired.before(Number.MAX_SAFE_INTEGER))
+    const isApproved = (id: string): boolean => (approved.get(id) ?? 0) > clock.unsafeCurrentTimeMillis()
 
     const candidates = (): ReadonlyArray<Candidate> => {
       const due: Array<Candidate> = []
       for (const [storeId, absence] of desired.absences()) {
         const explicit = absence.kind === "deleted"
-        if (desired.get(storeId)._tag !== "Absent" || !owns(storeId)) continue
+        if (desired.get(storeId)._tag !== "Absent" || !owns(storeId) || isApproved(storeId)) continue
         if (explicit || absence.confirmations >= options.policy.removalConfirmations) {
           due.push({ storeId, explicit })
         }
@@ -159,8 +196,10 @@ export const make = (options: Options) =>
       observed: manager.observe(id),
       processing: orchestrator.isMonitored(id),
       owned: owns(id),
-      paused: false,
-      guard: desired.absences().size > 0 && judgeNow().tripped ? "holds" : "admits",
+      paused: Option.getOrNull(
+        Option.map(Option.fromNullable(pauses.holding(id)), ({ expiresAt }) => ({ until: expiresAt }))
+      ),
+      guard: desired.absences().has(id) && !isApproved(id) && judgeNow().tripped ? "holds" : "admits",
       byId,
       now: clock.unsafeCurrentTimeMillis()
     })
@@ -193,18 +232,12 @@ export const make = (options: Options) =>
     const noteStarted = (id: string, startedAt: number): void => {
       const now = clock.unsafeCurrentTimeMillis()
       const before = statusOf(id)
-      statuses.set(
-        id,
-        Status.addTransition(
-          {
-            ...before,
-            firstMonitoredAt: before.firstMonitoredAt ?? now,
-            lastEnsuredAt: now,
-            provisionDurationMs: now - startedAt
-          },
-          { at: now, type: "monitoring_started", message: `Opened in ${now - startedAt} ms` }
-        )
-      )
+      statuses.set(id, {
+        ...before,
+        firstMonitoredAt: before.firstMonitoredAt ?? now,
+        lastEnsuredAt: now,
+        provisionDurationMs: now - startedAt
+      })
     }
 
     const ensure = (id: string, because: Extract<Action, { readonly _tag: "EnsureMonitored" }>["because"]) =>
@@ -216,6 +249,13 @@ export const make = (options: Options) =>
           : orchestrator.ensureMonitored(id)
         if (outcome === "already_monitored") return "nothing" as const
         noteStarted(id, startedAt)
+        const tookMs = (yield* Clock.currentTimeMillis) - startedAt
+        if (retired.delete(id)) yield* state.retired.remove(id)
+        yield* feed.publish({
+          type: "monitoring_started",
+          storeId: id,
+          message: `Opened in ${tookMs} ms, because: ${because}`
+        })
         return "added" as const
       })
 
@@ -225,9 +265,28 @@ export const make = (options: Options) =>
         const outcome = yield* orchestrator.stopMonitoring(id)
         const now = yield* Clock.currentTimeMillis
         if (because !== "not-owner") {
-          removals = [...removals.filter((at) => at > now - options.guard.windowMs), now]
+          if (!approved.delete(id)) {
+            removals = [...removals.filter((at) => at > now - options.guard.windowMs), now]
+            yield* state.removals.record(now, now - options.guard.windowMs)
+          }
+          retired.add(id)
+          yield* state.retired.add(id, now)
           yield* desired.forget(id)
+          yield* state.audit.append({
+            at: now,
+            actor: "controller",
+            address: "",
+            action: "store.stopped",
+            subject: id,
+            detail: because,
+            outcome: "succeeded"
+          })
         }
+        yield* feed.publish({
+          type: "monitoring_stopped",
+          storeId: id,
+          message: `Closed, because: ${because}`
+        })
         return outcome === "monitoring_stopped" ? ("removed" as const) : ("nothing" as const)
       }).pipe(Effect.uninterruptible)
 
@@ -291,17 +350,23 @@ export const make = (options: Options) =>
       backoff: { baseMs: BACKOFF_BASE_MS, maxMs: options.maxBackoffMs, jitter: BACKOFF_JITTER },
       hooks: {
         onEnd: ({ key, exit, outcome }) =>
-          Effect.sync(() => {
+          Effect.suspend(() => {
             // A stopped workspace that the desired state has forgotten needs no status any more.
             if (desired.get(key)._tag === "Unknown" && manager.observe(key)._tag === "Closed") {
               statuses.delete(key)
               blocked.delete(key)
               failing.delete(key)
             }
-            if (Exit.isSuccess(exit) || outcome === "interrupted") return
+            if (Exit.isSuccess(exit) || outcome === "interrupted") return Effect.void
             const failure = errorOf(exit.cause, clock.unsafeCurrentTimeMillis())
             note(key, null, failure)
+            recentErrors.record("workspaces", failure, key)
             for (const listener of listeners) listener({ id: key, did: "nothing", failure })
+            return feed.publish({
+              type: "failed",
+              storeId: key,
+              message: `${failure.code}: ${failure.message}`
+            })
           })
       }
     })
@@ -324,7 +389,16 @@ export const make = (options: Options) =>
         see(id)
         const observed = manager.observe(id)
         // Law 9: what died, or may stay deaf, re-enters the queue by itself.
-        if (observed._tag === "Dead") return controller.add(id, { priority: "died" })
+        if (observed._tag === "Dead") {
+          return Effect.zipRight(
+            feed.publish({
+              type: "died",
+              storeId: id,
+              message: `${observed.death.reason}: ${observed.death.message} (death ${observed.deaths} of late)`
+            }),
+            controller.add(id, { priority: "died" })
+          )
+        }
         return observed._tag === "Open" && !observed.connectivity.isConnected
           ? controller.add(id, { priority: "died", afterMs: options.policy.disconnectedLimitMs })
           : Effect.void
@@ -357,6 +431,29 @@ export const make = (options: Options) =>
         return keys
       })
 
+    const approve = (hash: string, actor: string) =>
+      Effect.gen(function* () {
+        const { plan } = judgeNow()
+        if (plan?.hash !== hash) return yield* new PlanChanged({ currentHash: plan?.hash ?? null })
+        const approvedAt = yield* Clock.currentTimeMillis
+        const expiresAt = approvedAt + APPROVAL_TTL_MS
+        for (const id of plan.storeIds) approved.set(id, expiresAt)
+        yield* state.approvals.save({ hash, storeIds: plan.storeIds, actor, approvedAt, expiresAt })
+        yield* controller.addAll(plan.storeIds, { priority: "nudge" })
+        return plan
+      })
+
+    const startSlowly = Effect.gen(function* () {
+      for (let concurrency = 1; concurrency < options.concurrency; concurrency *= 2) {
+        yield* controller.setConcurrency(concurrency)
+        yield* Effect.sleep(SLOW_START_STEP_MS)
+      }
+    }).pipe(
+      Effect.ensuring(controller.setConcurrency(options.concurrency)),
+      Effect.forkIn(yield* Effect.scope),
+      Effect.asVoid
+    )
+
     return WorkspaceController.of({
       start: controller.resume,
       stop: controller.shutdown,
@@ -372,15 +469,23 @@ export const make = (options: Options) =>
       convergence: () => convergence.read(clock.unsafeCurrentTimeMillis()),
       isFresh: () => freshnessAt(clock.unsafeCurrentTimeMillis()).fresh,
       verdict: Effect.sync(judgeNow),
+      approve,
+      plan: (id) => decide(factsOf(id, "not-asked"), options.policy),
+      startSlowly,
+      recentErrors,
       status: statusOf,
       blocked: () => blocked,
       failing: () => failing,
       inspect: controller.inspect,
-      queueStats: controller.stats
+      queueStats: controller.stats,
+      queueSnapshot: controller.snapshot
     })
   })
 
 export const layer = (
   options: Options
-): Layer.Layer<WorkspaceController, never, DesiredState | StoreManager | WorkspaceOrchestrator> =>
-  Layer.scoped(WorkspaceController, make(options))
+): Layer.Layer<
+  WorkspaceController,
+  never,
+  DesiredState | StoreManager | WorkspaceOrchestrator | StateStore | Pauses | EventFeed
+> => Layer.scoped(WorkspaceController, make(options))

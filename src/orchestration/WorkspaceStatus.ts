@@ -18,7 +18,9 @@ export interface LastError {
   readonly at: number
 }
 
+/** Something that happened to a workspace. */
 export interface Transition {
+  /** Milliseconds since the epoch. */
   readonly at: number
   /** Such as `monitoring_started`; the same word as in the log. */
   readonly type: string
@@ -35,8 +37,6 @@ export interface WorkspaceStatus {
   readonly blocked: Blocked | null
   readonly lastError: LastError | null
   readonly conditions: ReadonlyArray<Condition>
-  /** The newest transitions, oldest first. */
-  readonly transitions: ReadonlyArray<Transition>
 }
 
 export const unobserved: WorkspaceStatus = {
@@ -47,17 +47,8 @@ export const unobserved: WorkspaceStatus = {
   observedAt: null,
   blocked: null,
   lastError: null,
-  conditions: [],
-  transitions: []
+  conditions: []
 }
-
-/** Transitions kept for each workspace. */
-const MAX_TRANSITIONS = 20
-
-export const addTransition = (status: WorkspaceStatus, transition: Transition): WorkspaceStatus => ({
-  ...status,
-  transitions: [...status.transitions.slice(1 - MAX_TRANSITIONS), transition]
-})
 
 const holdMessages: Record<Extract<Action, { readonly _tag: "Hold" }>["reason"], string> = {
   paused: "An operator has paused it; nothing is done until it is resumed",

@@ -29,8 +29,8 @@ export interface Facts {
   readonly processing: boolean
   /** This replica is responsible for the key. */
   readonly owned: boolean
-  /** Somebody has paused the workspace, or the whole loop. */
-  readonly paused: boolean
+  /** Somebody has paused the workspace, or the whole loop, until then (null: until it is resumed). */
+  readonly paused: { readonly until: number | null } | null
   /** Whether the removal guard lets this one removal pass. */
   readonly guard: "admits" | "holds"
   readonly byId: ById
@@ -39,7 +39,7 @@ export interface Facts {
 }
 
 export type HoldReason = "paused" | "evidence" | "guard" | "source-disagrees" | "no-evidence"
-export type WaitReason = "grace" | "flapping"
+export type WaitReason = "grace" | "flapping" | "paused"
 
 export type Action =
   | { readonly _tag: "Nothing" }
@@ -106,7 +106,11 @@ export const decide = (facts: Facts, policy: Policy): Action => {
   if (!facts.owned) {
     return facts.observed._tag === "Closed" ? Nothing : { _tag: "StopMonitoring", because: "not-owner" }
   }
-  if (facts.paused) return hold("paused")
+  if (facts.paused !== null) {
+    return facts.paused.until === null
+      ? hold("paused")
+      : { _tag: "Wait", reason: "paused", afterMs: Math.max(1, facts.paused.until - facts.now) }
+  }
   switch (facts.desired._tag) {
     case "Present":
       return keepMonitored(facts, policy, Nothing)

@@ -1,9 +1,11 @@
 /** Pauses, approvals, removals, audit, transitions and retired data in SQLite. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { AuditRecord, GENESIS, hashOf, verify } from "../orchestration/Audit.ts"
 import { MAX_TRANSITIONS, StateStore } from "../orchestration/StateStore.ts"
+import type { Transition } from "../orchestration/WorkspaceStatus.ts"
 import { StateDatabase, type Value } from "./StateDatabase.ts"
 
 const PauseRow = Schema.Struct({
@@ -27,7 +29,12 @@ const StoreId = Schema.Struct({ store_id: Schema.String })
 /** The loop as a key: no workspace has an empty id. */
 const keyOf = (storeId: string | null): string => storeId ?? ""
 
-export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.effect(
+/** Transitions are written together, this often: thousands of stores that open at once must not wait for the disk. */
+const FLUSH_EVERY = "500 millis"
+/** And this many in one transaction, before other work gets its turn on the event loop. */
+const FLUSH_STEP = 1_000
+
+export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped(
   StateStore,
   Effect.gen(function* () {
     const database = yield* StateDatabase
@@ -38,6 +45,40 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.effect
     const newest = yield* select(AuditRecord, "SELECT * FROM audit ORDER BY seq DESC LIMIT 1")
     let seq = newest[0]?.seq ?? 0
     let hash = newest[0]?.hash ?? GENESIS
+
+    let unwritten: Array<{ readonly storeId: string; readonly transition: Transition }> = []
+    const writeTransition = (storeId: string, { at, message, type }: Transition): void => {
+      database.run(
+        "INSERT INTO transition (store_id, at, type, message) VALUES (?, ?, ?, ?)",
+        storeId,
+        at,
+        type,
+        message
+      )
+      database.run(
+        `DELETE FROM transition WHERE store_id = ? AND id <=
+           (SELECT id FROM transition WHERE store_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+        storeId,
+        storeId,
+        MAX_TRANSITIONS
+      )
+    }
+    const flush = Effect.gen(function* () {
+      const due = unwritten
+      unwritten = []
+      for (let from = 0; from < due.length; from += FLUSH_STEP) {
+        yield* database.attempt("transitions", () =>
+          database.transaction(() => {
+            for (const { storeId, transition } of due.slice(from, from + FLUSH_STEP)) {
+              writeTransition(storeId, transition)
+            }
+          })
+        )
+        yield* Effect.yieldNow()
+      }
+    })
+    yield* Effect.addFinalizer(() => flush)
+    yield* Effect.forkScoped(Effect.repeat(flush, Schedule.spaced(FLUSH_EVERY)))
 
     return StateStore.of({
       pauses: {
@@ -138,31 +179,16 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.effect
         verify: Effect.map(select(AuditRecord, "SELECT * FROM audit ORDER BY seq"), verify)
       },
       transitions: {
-        append: (storeId, transition) =>
-          database.attempt("transition", () =>
-            database.transaction(() => {
-              database.run(
-                "INSERT INTO transition (store_id, at, type, message) VALUES (?, ?, ?, ?)",
-                storeId,
-                transition.at,
-                transition.type,
-                transition.message
-              )
-              database.run(
-                `DELETE FROM transition WHERE store_id = ? AND id <=
-                   (SELECT id FROM transition WHERE store_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)`,
-                storeId,
-                storeId,
-                MAX_TRANSITIONS
-              )
-            })
-          ),
+        append: (storeId, transition) => Effect.sync(() => void unwritten.push({ storeId, transition })),
         read: (storeId, limit) =>
-          select(
-            TransitionRow,
-            "SELECT at, type, message FROM transition WHERE store_id = ? ORDER BY id DESC LIMIT ?",
-            storeId,
-            limit
+          Effect.zipRight(
+            flush,
+            select(
+              TransitionRow,
+              "SELECT at, type, message FROM transition WHERE store_id = ? ORDER BY id DESC LIMIT ?",
+              storeId,
+              limit
+            )
           ).pipe(Effect.map((rows) => rows.toReversed()))
       },
       retired: {

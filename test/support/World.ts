@@ -3,10 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as CircuitBreaker from "../../src/controller/CircuitBreaker.ts"
+import * as EventFeed from "../../src/orchestration/EventFeed.ts"
 import * as OperationsLayer from "../../src/orchestration/OperationsLayer.ts"
+import * as Pauses from "../../src/orchestration/Pauses.ts"
+import * as StateStore from "../../src/orchestration/StateStore.ts"
 import * as WorkspaceController from "../../src/orchestration/WorkspaceController.ts"
 import * as WorkspaceOrchestrator from "../../src/orchestration/WorkspaceOrchestrator.ts"
 import * as WorkspaceReconciler from "../../src/orchestration/WorkspaceReconciler.ts"
+import type { StateError } from "../../src/persistence/StateDatabase.ts"
 import * as EventProcessor from "../../src/stores/EventProcessor.ts"
 import { makeMemoryBackend } from "../../src/stores/MemoryBackend.ts"
 import * as MemoryDriver from "../../src/stores/MemoryDriver.ts"
@@ -16,6 +20,8 @@ import * as SnapshotStore from "../../src/workspaces/SnapshotStore.ts"
 import { makeFakeDirectory } from "./FakeDirectory.ts"
 
 export interface WorldOptions {
+  /** Where the state is kept; in memory when absent. */
+  readonly state?: Layer.Layer<SnapshotStore.SnapshotStore | StateStore.StateStore, StateError>
   readonly workspaces?: ReadonlyArray<string>
   readonly pinned?: ReadonlyArray<string>
   readonly intervalMs?: number
@@ -72,8 +78,9 @@ export const makeWorld = (options: WorldOptions = {}) => {
         Layer.provideMerge(EventProcessor.layer({ shutdownGrace: "1 second" })),
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: 30_000 })),
         Layer.provideMerge(DesiredState.layer({ pinned: options.pinned ?? [], breaker })),
-        Layer.provide(SnapshotStore.layerMemory),
         Layer.provide(directory.layer),
+        Layer.provideMerge(Layer.merge(Pauses.layer, EventFeed.layer)),
+        Layer.provide(options.state ?? Layer.merge(SnapshotStore.layerMemory, StateStore.layerMemory)),
         Layer.provideMerge(MemoryDriver.layer({ openMs: options.openMs ?? 0, backend }))
       )
     })

@@ -1,0 +1,56 @@
+/**
+ * The local data of a removed workspace outlives it for a while, so that an accidental delete costs nothing, and then
+ * goes. Data of a workspace that is desired again, or that is open, is never touched.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { StoreDriver } from "../stores/StoreDriver.ts"
+import { StoreManager } from "../stores/StoreManager.ts"
+import { DesiredState } from "../workspaces/DesiredState.ts"
+import { StateStore } from "./StateStore.ts"
+
+export interface Options {
+  /** How long the data is kept after the removal, in milliseconds (`STORE_DATA_RETENTION_MS`). */
+  readonly retentionMs: number
+}
+
+/** The collection runs four times in a retention, but no more often and no more seldom than this. */
+const MIN_INTERVAL_MS = 1_000
+const MAX_INTERVAL_MS = 600_000
+
+export const layer = (
+  options: Options
+): Layer.Layer<never, never, StateStore | StoreDriver | StoreManager | DesiredState> =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const state = yield* StateStore
+      const driver = yield* StoreDriver
+      const manager = yield* StoreManager
+      const desired = yield* DesiredState
+
+      const collect = (storeId: string) =>
+        Effect.gen(function* () {
+          const isGone = desired.get(storeId)._tag === "Unknown" && manager.observe(storeId)._tag === "Closed"
+          if (isGone) {
+            yield* driver.purge(storeId)
+            yield* Effect.logInfo("workspace_orchestration.data_deleted").pipe(
+              Effect.annotateLogs({ category: "workspace_orchestration", operation: "purge", storeId })
+            )
+          }
+          yield* state.retired.remove(storeId)
+        })
+
+      const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, options.retentionMs / 4))
+      yield* Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const due = yield* state.retired.before(now - options.retentionMs)
+        yield* Effect.forEach(due, collect, { discard: true })
+      }).pipe(
+        Effect.catchAllCause((cause) => Effect.logError("data_retention.failed", cause)),
+        Effect.repeat(Schedule.spaced(intervalMs)),
+        Effect.forkScoped
+      )
+    })
+  )

@@ -1,0 +1,81 @@
+/**
+ * Every transition as it happens, for people who watch: the newest are kept for whoever comes late, and the history of
+ * each workspace survives restarts.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import { StateStore } from "./StateStore.ts"
+
+export interface FeedEvent {
+  /** Grows by one with each event of this process. */
+  readonly id: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** Such as `monitoring_started`; the same word as in the log. */
+  readonly type: string
+  /** Null where it concerns no single workspace. */
+  readonly storeId: string | null
+  readonly message: string
+}
+
+/** Events kept for those who come late. */
+const KEPT = 1_000
+/** Events that a slow watcher may lag behind before it loses the oldest. */
+const WATCHER_LAG = 1_000
+
+export class EventFeed extends Context.Tag("workspace-orchestrator/orchestration/EventFeed")<
+  EventFeed,
+  {
+    readonly publish: (event: {
+      readonly type: string
+      readonly storeId: string | null
+      readonly message: string
+    }) => Effect.Effect<void>
+    /** The kept events with an id above `after`, oldest first. */
+    readonly recent: (after: number) => ReadonlyArray<FeedEvent>
+    /** The kept events with an id above `after`, then those to come, for ever. */
+    readonly since: (after: number) => Stream.Stream<FeedEvent>
+  }
+>() {}
+
+export const make = Effect.gen(function* () {
+  const store = yield* StateStore
+  const hub = yield* PubSub.sliding<FeedEvent>(WATCHER_LAG)
+  const kept: Array<FeedEvent> = []
+  let last = 0
+
+  const recent = (after: number): ReadonlyArray<FeedEvent> => kept.filter(({ id }) => id > after)
+
+  return EventFeed.of({
+    publish: ({ message, storeId, type }) =>
+      Effect.gen(function* () {
+        const at = yield* Clock.currentTimeMillis
+        const event: FeedEvent = { id: ++last, at, type, storeId, message }
+        kept.push(event)
+        if (kept.length > 2 * KEPT) kept.splice(0, kept.length - KEPT)
+        yield* PubSub.publish(hub, event)
+        if (storeId !== null) yield* store.transitions.append(storeId, { at, type, message })
+      }),
+    recent,
+    since: (after) =>
+      Stream.unwrapScoped(
+        Effect.gen(function* () {
+          // Subscribed before the kept ones are read, so that nothing falls between the two.
+          const live = yield* Stream.fromPubSub(hub, { scoped: true })
+          const missed = recent(after)
+          const seen = missed.at(-1)?.id ?? after
+          return Stream.concat(
+            Stream.fromChunk(Chunk.fromIterable(missed)),
+            Stream.filter(live, ({ id }) => id > seen)
+          )
+        })
+      )
+  })
+})
+
+export const layer: Layer.Layer<EventFeed, never, StateStore> = Layer.effect(EventFeed, make)
