@@ -7,10 +7,10 @@ import type { Desired } from "../workspaces/DesiredState.ts"
 export interface Drift {
   /** Looks at one key again, after its desired or its observed state may have changed. */
   readonly update: (id: string) => void
-  /** Desired, but not monitored. */
-  readonly missing: ReadonlySet<string>
-  /** Monitored, but not desired. */
-  readonly orphaned: ReadonlySet<string>
+  /** Desired, but not monitored: since when, in milliseconds since the epoch. */
+  readonly missing: ReadonlyMap<string, number>
+  /** Monitored, but not desired: since when. */
+  readonly orphaned: ReadonlyMap<string, number>
   readonly has: (id: string) => boolean
   readonly size: () => number
 }
@@ -18,13 +18,14 @@ export interface Drift {
 export const make = (
   desired: (id: string) => Desired,
   isMonitored: (id: string) => boolean,
-  owns: (id: string) => boolean
+  owns: (id: string) => boolean,
+  now: () => number
 ): Drift => {
-  const missing = new Set<string>()
-  const orphaned = new Set<string>()
-  const put = (set: Set<string>, id: string, belongs: boolean): void => {
-    if (belongs) set.add(id)
-    else set.delete(id)
+  const missing = new Map<string, number>()
+  const orphaned = new Map<string, number>()
+  const put = (map: Map<string, number>, id: string, belongs: boolean): void => {
+    if (!belongs) map.delete(id)
+    else if (!map.has(id)) map.set(id, now())
   }
   return {
     update: (id) => {

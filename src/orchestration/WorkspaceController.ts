@@ -152,7 +152,9 @@ export const make = (options: Options) =>
       const staleFrom = fetchedAt + options.freshForMs
       return { fresh: now <= staleFrom, staleFrom }
     }
-    const drift = Drift.make(desired.get, orchestrator.isMonitored, owns)
+    const drift = Drift.make(desired.get, orchestrator.isMonitored, owns, () =>
+      clock.unsafeCurrentTimeMillis()
+    )
     const convergence = Convergence.track(drift, freshnessAt, clock.unsafeCurrentTimeMillis())
     /** Looks at a key again after its desired or its observed state may have changed. */
     const see = (id: string): void => {
