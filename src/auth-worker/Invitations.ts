@@ -5,9 +5,10 @@ import { refuse } from "./ApiError.ts"
 import { AuthConfig } from "./AuthConfig.ts"
 import { isoTime } from "./DirectoryRow.ts"
 import { insertMember, requireManager } from "./Members.ts"
+import type { Role } from "./Roles.ts"
 import { Sql } from "./Sql.ts"
 import { requireUser } from "./Users.ts"
-import { getWorkspace, type Role } from "./Workspaces.ts"
+import { getWorkspace } from "./Workspaces.ts"
 
 export interface Invitation {
   readonly invitationId: string

@@ -4,9 +4,10 @@ import * as Option from "effect/Option"
 import { refuse } from "./ApiError.ts"
 import { recordChange } from "./ChangeLog.ts"
 import { isoTime } from "./DirectoryRow.ts"
+import { mayManage, type Role } from "./Roles.ts"
 import { Sql } from "./Sql.ts"
 import { requireUser } from "./Users.ts"
-import { electDefault, removeWorkspace, requireMembership, requireQuota, type Role } from "./Workspaces.ts"
+import { electDefault, removeWorkspace, requireMembership, requireQuota } from "./Workspaces.ts"
 
 export interface Member {
   readonly userId: string
@@ -14,10 +15,6 @@ export interface Member {
   readonly role: string
   readonly joinedAt: string
 }
-
-/** Who may do what to whom: an owner everything; an admin whatever concerns no owner; a member nothing. */
-export const mayManage = (actor: string, ...concerned: ReadonlyArray<string>): boolean =>
-  actor === "owner" || (actor === "admin" && concerned.every((role) => role !== "owner"))
 
 /** The caller's role in a workspace; FORBIDDEN unless it may manage the roles concerned. */
 export const requireManager = (userId: string, instanceId: string, ...concerned: ReadonlyArray<string>) =>

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { armAlarm, notBefore } from "./Alarm.ts"
 import { Sql } from "./Sql.ts"
+import { backoffMs } from "./Retry.ts"
 import type { AttemptOutcome } from "./WebhookSender.ts"
 
 /** A webhook that is owed. */
@@ -22,9 +23,6 @@ const maxRetryAfterMs = 3_600_000
 /** How long a receiver that answered 410 is left alone, before the next webhook asks again: an hour. */
 const goneMs = 3_600_000
 
-/** The backoff stops growing here: an hour. */
-const maxBackoffMs = 3_600_000
-
 /** The webhook that has been due longest, those in `except` left out; none while the receiver wants none. */
 export const nextDue = (url: string, except: ReadonlySet<number>) =>
   Effect.gen(function* () {
@@ -39,10 +37,6 @@ export const nextDue = (url: string, except: ReadonlySet<number>) =>
     )
     return Option.fromNullable(due.find((row) => !except.has(row.id)))
   })
-
-/** Doubles from `baseMs` with every failed attempt, to an hour. */
-export const backoffMs = (baseMs: number, failedAttempts: number): number =>
-  Math.min(maxBackoffMs, baseMs * 2 ** (failedAttempts - 1))
 
 /** What the receiver asked for all webhooks by this outcome: `Retry-After`, or 410. */
 const pauseOf = (outcome: AttemptOutcome): Option.Option<number> => {

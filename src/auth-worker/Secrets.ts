@@ -31,6 +31,19 @@ export const matchesAny = (given: string, secrets: ReadonlyArray<string>): Effec
     return matched === 1
   })
 
+/** HMAC-SHA256 of a text. */
+export const hmacSha256 = (key: Uint8Array, text: string): Effect.Effect<Uint8Array> =>
+  Effect.promise(async () => {
+    const imported = await crypto.subtle.importKey(
+      "raw",
+      new Uint8Array(key),
+      { name: "HMAC", hash: "SHA-256" },
+      false,
+      ["sign"]
+    )
+    return new Uint8Array(await crypto.subtle.sign("HMAC", imported, utf8.encode(text)))
+  })
+
 /** 256 bits from the platform's cryptographic generator, URL-safe. Effect's Random is not fit for secrets. */
 export const randomToken: Effect.Effect<string> = Effect.sync(() =>
   Encoding.encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)))

@@ -6,13 +6,11 @@ import { AuthConfig } from "./AuthConfig.ts"
 import { Sql } from "./Sql.ts"
 
 /**
- * A refresh token is `<session>.<secret>`; the registry knows the secret's digest only. Every use replaces the secret. An old one
- * that comes again means that two hold the session, one of whom stole it: the session ends for both.
+ * A refresh token is `<session>.<secret>`; the registry knows the secret's digest only. Every use replaces the secret. A session
+ * named with another secret than its own means that two hold it, one of whom stole it: it ends for both.
  */
 
-/**
- * For so long after a rotation the secret before is taken as the same client's, whose answer was lost, in milliseconds.
- */
+/** For so long after a rotation the secret before is taken as the same client's, whose answer was lost, in milliseconds. */
 const repeatWindowMs = 10_000
 
 /** Opens a session for a user, inside a transaction or alone. */
@@ -60,22 +58,23 @@ export const rotateSession = (input: {
     const now = yield* Clock.currentTimeMillis
     if (Option.isNone(found) || found.value.expires_at <= now) return yield* notValid
     const session = found.value
-    const isCurrent = session.token_hash === input.tokenHash
-    const isPrevious = session.previous_hash === input.tokenHash
-    if (!isCurrent && !(isPrevious && now - session.rotated_at <= repeatWindowMs)) {
-      if (isPrevious) {
-        yield* sql.run(`DELETE FROM sessions WHERE id = ?`, input.sessionId)
-        yield* Effect.logWarning("a refresh token was used twice: its session is ended").pipe(
-          Effect.annotateLogs({ userId: session.user_id })
-        )
-      }
+    const repeated =
+      session.previous_hash === input.tokenHash &&
+      session.token_hash === input.nextHash &&
+      now - session.rotated_at <= repeatWindowMs
+    if (repeated) return { userId: session.user_id }
+    if (session.token_hash !== input.tokenHash) {
+      yield* sql.run(`DELETE FROM sessions WHERE id = ?`, input.sessionId)
+      yield* Effect.logWarning("a session was named with a secret that is not its own: it is ended").pipe(
+        Effect.annotateLogs({ userId: session.user_id })
+      )
       return yield* notValid
     }
     yield* sql.run(
       `UPDATE sessions SET token_hash = ?, previous_hash = ?, rotated_at = ?, expires_at = ? WHERE id = ?`,
       input.nextHash,
       input.tokenHash,
-      isCurrent ? now : session.rotated_at,
+      now,
       now + REFRESH_TOKEN_TTL_SECONDS * 1_000,
       input.sessionId
     )

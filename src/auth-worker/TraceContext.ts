@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 
-const pattern = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/
+const pattern = /^00-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/
 
 /** The W3C trace context of the request that is being served, if it came with a valid one. */
 export class TraceContext extends Context.Reference<TraceContext>()("auth-worker/TraceContext", {

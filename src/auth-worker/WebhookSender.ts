@@ -2,6 +2,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { OwedWebhook } from "./Outbox.ts"
+import { parseRetryAfter } from "./Retry.ts"
 import { signWebhook } from "./WebhookSignature.ts"
 
 /** How one attempt ended. `Gone` is the server's 410: this webhook is not wanted, and is not tried again. */
@@ -21,14 +22,6 @@ export interface Endpoint {
   /** Active secrets, the one to present first. */
   readonly secrets: ReadonlyArray<string>
   readonly timeoutMs: number
-}
-
-/** `Retry-After` in milliseconds from now: seconds, or an HTTP date. */
-export const parseRetryAfter = (header: string | null, now: number): Option.Option<number> => {
-  if (header === null) return Option.none()
-  const text = header.trim()
-  const at = /^\d{1,9}$/.test(text) ? now + Number(text) * 1_000 : Date.parse(text)
-  return Number.isNaN(at) ? Option.none() : Option.some(Math.max(0, at - now))
 }
 
 /**

@@ -16,8 +16,6 @@ export const adminActor = "admin"
 /** How exact `lastAccessedAt` is, in milliseconds. */
 const accessResolutionMs = 60_000
 
-export type Role = "owner" | "admin" | "member"
-
 /** A workspace as one of its members sees it. */
 export interface Workspace {
   readonly instanceId: string

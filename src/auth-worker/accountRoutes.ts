@@ -2,9 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { issueAccessToken } from "./AccessTokens.ts"
 import { refuse } from "./ApiError.ts"
-import { AuthConfig } from "./AuthConfig.ts"
+import { AuthConfig, plain } from "./AuthConfig.ts"
 import { authenticatedUser, limitAddress } from "./authentication.ts"
-import { type Bearer, makeBearer, readBearer } from "./BearerSecrets.ts"
+import { type Bearer, makeBearer, nextBearer, readBearer } from "./BearerSecrets.ts"
 import { Email } from "./Identifiers.ts"
 import { hashPassword, verifyPassword } from "./Passwords.ts"
 import { Registry } from "./Registry.ts"
@@ -33,7 +33,7 @@ const signUp = (request: Request) =>
     const { email, password } = yield* readBody(request, SignUpRequest)
     const { PASSWORD_HASH_ROUNDS } = yield* AuthConfig
     const registry = yield* Registry
-    const session = yield* makeBearer()
+    const session = yield* makeBearer
     const { user, workspace } = yield* registry.call("signUp", {
       email,
       passwordHash: yield* hashPassword(password, PASSWORD_HASH_ROUNDS),
@@ -54,7 +54,7 @@ const logIn = (request: Request) =>
       if (account !== null) yield* registry.call("recordFailedLogin", { userId: account.user.userId })
       return yield* refuse("INVALID_CREDENTIALS", "The e-mail address or password is wrong.")
     }
-    const session = yield* makeBearer()
+    const session = yield* makeBearer
     yield* registry.call("logIn", {
       userId: account.user.userId,
       sessionId: session.id,
@@ -68,11 +68,12 @@ const refresh = (request: Request) =>
   Effect.gen(function* () {
     const { refreshToken } = yield* readBody(request, RefreshRequest)
     const registry = yield* Registry
-    const { hash, id } = yield* readBearer(refreshToken)
-    const next = yield* makeBearer(id)
+    const { JWT_SECRET } = yield* AuthConfig
+    const given = yield* readBearer(refreshToken)
+    const next = yield* nextBearer(given, plain(JWT_SECRET)[0] ?? "")
     const { userId } = yield* registry.call("rotateSession", {
-      sessionId: id,
-      tokenHash: hash,
+      sessionId: given.id,
+      tokenHash: given.hash,
       nextHash: next.hash
     })
     return { status: 200, body: yield* grant(userId, next) }

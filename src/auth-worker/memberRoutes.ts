@@ -66,7 +66,7 @@ export const memberRoutes = [
       const userId = yield* authenticatedUser(request)
       const { email, role } = yield* readBody(request, InviteRequest)
       const registry = yield* Registry
-      const { hash, id, text } = yield* makeBearer()
+      const { hash, id, text } = yield* makeBearer
       const invitation = yield* registry.call("invite", {
         userId,
         instanceId,
