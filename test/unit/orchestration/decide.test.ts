@@ -48,6 +48,9 @@ const observed: fc.Arbitrary<Observed> = fc.oneof(
   dead
 )
 
+const notPaused = fc.constant(null)
+const paused = fc.record({ until: fc.option(instant) })
+
 const factsWith = (fixed: Partial<{ [K in keyof Facts]: fc.Arbitrary<Facts[K]> }> = {}) =>
   fc.record<Facts>({
     desired,
@@ -57,10 +60,7 @@ const factsWith = (fixed: Partial<{ [K in keyof Facts]: fc.Arbitrary<Facts[K]> }
       { weight: 4, arbitrary: fc.constant(true) },
       { weight: 1, arbitrary: fc.constant(false) }
     ),
-    paused: fc.oneof(
-      { weight: 1, arbitrary: fc.constant(true) },
-      { weight: 4, arbitrary: fc.constant(false) }
-    ),
+    paused: fc.oneof({ weight: 4, arbitrary: notPaused }, { weight: 1, arbitrary: paused }),
     guard: fc.constantFrom("admits", "holds"),
     byId: fc.constantFrom("not-offered", "not-asked", "gone", "exists"),
     now: instant,
@@ -111,7 +111,11 @@ const specified = (facts: Facts, policy: Policy): Action => {
   const outer = first(
     [!facts.owned && isClosed, nothing],
     [!facts.owned, { _tag: "StopMonitoring", because: "not-owner" }],
-    [facts.paused, { _tag: "Hold", reason: "paused" }],
+    [facts.paused?.until === null, { _tag: "Hold", reason: "paused" }],
+    [
+      facts.paused !== null,
+      { _tag: "Wait", reason: "paused", afterMs: Math.max(1, (facts.paused?.until ?? 0) - now) }
+    ],
     [wanted._tag === "Unknown" && isClosed, nothing],
     [wanted._tag === "Unknown", { _tag: "Hold", reason: "no-evidence" }]
   )
@@ -185,7 +189,7 @@ describe("decide", () => {
     })
 
     it("never stops a workspace of which nobody has ever spoken, and opens none", () => {
-      forAll(factsWith({ desired: unknown, owned: always, paused: never }), (facts, _policy, action) => {
+      forAll(factsWith({ desired: unknown, owned: always, paused: notPaused }), (facts, _policy, action) => {
         expect(action).toEqual(
           facts.observed._tag === "Closed" ? { _tag: "Nothing" } : { _tag: "Hold", reason: "no-evidence" }
         )
@@ -229,7 +233,7 @@ describe("decide", () => {
       const due = factsWith({
         desired: fc.constant({ _tag: "Absent", absence: { kind: "deleted", confirmations: 0, since: 0 } }),
         owned: always,
-        paused: never,
+        paused: notPaused,
         guard: fc.constant("admits"),
         now: fc.constant(1_000)
       })
@@ -239,10 +243,12 @@ describe("decide", () => {
     })
   })
 
-  it("does nothing to an owned workspace while it is paused", () => {
-    forAll(factsWith({ owned: always, paused: always }), (_facts, _policy, action) =>
-      expect(action).toEqual({ _tag: "Hold", reason: "paused" })
-    )
+  it("does nothing to an owned workspace while it is paused, and looks again when the pause ends", () => {
+    forAll(factsWith({ owned: always, paused }), (facts, _policy, action) => {
+      expect(action).toMatchObject({ _tag: facts.paused?.until === null ? "Hold" : "Wait", reason: "paused" })
+      const endsAt = facts.paused?.until ?? 0
+      if (action._tag === "Wait" && endsAt > facts.now) expect(facts.now + action.afterMs).toBe(endsAt)
+    })
   })
 
   it("gives up what another replica owns, and only that", () => {
@@ -256,7 +262,7 @@ describe("decide", () => {
   })
 
   describe("keeping monitored (law 9)", () => {
-    const wanted = { desired: present, owned: always, paused: never }
+    const wanted = { desired: present, owned: always, paused: notPaused }
 
     it("is content with nothing but an open store whose processor runs", () => {
       forAll(factsWith(wanted), (facts, _policy, action) => {
@@ -306,7 +312,7 @@ describe("decide", () => {
               observed: { _tag: "Dead", death, deaths: times, at: 0 },
               processing: false,
               owned: true,
-              paused: false,
+              paused: null,
               guard: "admits",
               byId: "not-offered",
               now: 0
@@ -326,7 +332,7 @@ describe("decide", () => {
     const facts = factsWith({
       desired: present,
       owned: always,
-      paused: never,
+      paused: notPaused,
       observed: healthy,
       processing: always
     })
