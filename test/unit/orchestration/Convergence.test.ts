@@ -5,12 +5,19 @@ import type { Desired } from "../../../src/workspaces/DesiredState.ts"
 
 /** One workspace, wanted and monitored as told, and a snapshot that is fresh until `staleFrom`. */
 const makeSet = (startedAt = 0) => {
-  const world = { isDesired: false, isMonitored: false, staleFrom: null as number | null, isOwned: true }
+  const world = {
+    isDesired: false,
+    isMonitored: false,
+    staleFrom: null as number | null,
+    isOwned: true,
+    now: 0
+  }
   const desired = (): Desired => (world.isDesired ? { _tag: "Present", pinned: false } : { _tag: "Unknown" })
   const drift = Drift.make(
     desired,
     () => world.isMonitored,
-    () => world.isOwned
+    () => world.isOwned,
+    () => world.now
   )
   const tracker = Convergence.track(
     drift,
@@ -18,7 +25,7 @@ const makeSet = (startedAt = 0) => {
     startedAt
   )
   const change = (now: number, to: Partial<typeof world>) => {
-    Object.assign(world, to)
+    Object.assign(world, to, { now })
     drift.update("ws-a")
     tracker.update(now)
   }
@@ -71,14 +78,24 @@ describe("Drift", () => {
   it("tells what is missing from what is orphaned, and forgets it once both agree", () => {
     const { drift, change } = makeSet()
     change(0, { isDesired: true })
-    expect([...drift.missing]).toEqual(["ws-a"])
+    expect([...drift.missing.keys()]).toEqual(["ws-a"])
     change(0, { isMonitored: true })
     expect(drift.size()).toBe(0)
     change(0, { isDesired: false })
-    expect([...drift.orphaned]).toEqual(["ws-a"])
+    expect([...drift.orphaned.keys()]).toEqual(["ws-a"])
     expect(drift.has("ws-a")).toBe(true)
     change(0, { isMonitored: false })
     expect(drift.size()).toBe(0)
+  })
+
+  it("remembers since when a workspace drifts, however often it is looked at", () => {
+    const { drift, change } = makeSet()
+    change(100, { isDesired: true })
+    change(500, {})
+    expect(drift.missing).toEqual(new Map([["ws-a", 100]]))
+    change(600, { isMonitored: true })
+    change(700, { isMonitored: false })
+    expect(drift.missing).toEqual(new Map([["ws-a", 700]]))
   })
 
   it("does not miss what another replica owns, and takes it for orphaned while it runs here", () => {
@@ -86,6 +103,6 @@ describe("Drift", () => {
     change(0, { isDesired: true, isOwned: false })
     expect(drift.size()).toBe(0)
     change(0, { isMonitored: true })
-    expect([...drift.orphaned]).toEqual(["ws-a"])
+    expect([...drift.orphaned.keys()]).toEqual(["ws-a"])
   })
 })
