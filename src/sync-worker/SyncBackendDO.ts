@@ -1,5 +1,6 @@
 /** The sync backend of one workspace: LiveStore's Durable Object behind a guard of every message. */
 import { type CfTypes, makeDurableObject } from "@livestore/sync-cf/cf-worker"
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -13,6 +14,8 @@ const defaultRecheckMs = 60_000
 const minRecheckMs = 1_000
 /** How long an established connection survives an Auth Worker that cannot be asked (law 12: static stability). */
 const maxUnconfirmedMs = 15 * 60_000
+/** Users asked about at the same time. */
+const recheckConcurrency = 4
 /** LiveStore's own limit of a frame is 900,000 bytes. */
 const maxFrameLength = 1_048_576
 
@@ -34,9 +37,26 @@ const recheckMsOf = (env: Environment) => {
 
 const decoder = new TextDecoder()
 
+/** A user's socket, with what is known about its connection. */
+interface UserSocket {
+  readonly socket: CfTypes.WebSocket
+  readonly storeId: string
+  readonly userId: string
+  readonly confirmedAt: number
+}
+
+const userSocketOf = (socket: CfTypes.WebSocket): Option.Option<UserSocket> =>
+  Option.flatMap(connectionOf(socket.deserializeAttachment()), ({ confirmedAt, principal, storeId }) =>
+    principal.kind === "user"
+      ? Option.some({ socket, storeId, userId: principal.userId, confirmedAt })
+      : Option.none()
+  )
+
 export class SyncBackendDO extends LiveStoreBackend {
   readonly #state: CfTypes.DurableObjectState
   readonly #env: Environment
+  /** When the last frame of a socket will have been handled. */
+  readonly #handled = new WeakMap<CfTypes.WebSocket, Promise<void>>()
 
   constructor(state: CfTypes.DurableObjectState, env: Environment) {
     super(state, env)
@@ -51,8 +71,16 @@ export class SyncBackendDO extends LiveStoreBackend {
       return response
     }
     const handle = this.webSocketMessage?.bind(this)
-    this.webSocketMessage = async (socket, frame) => {
-      if (await Effect.runPromise(this.#admits(socket, frame))) await handle?.(socket, frame)
+    this.webSocketMessage = (socket, frame) => {
+      // Checking takes a moment, in which the next frame may come: it waits, or a push would overtake the one before.
+      const handled = (this.#handled.get(socket) ?? Promise.resolve()).then(async () => {
+        if (await Effect.runPromise(this.#admits(socket, frame))) await handle?.(socket, frame)
+      })
+      this.#handled.set(
+        socket,
+        handled.catch(() => undefined)
+      )
+      return handled
     }
     const close = this.webSocketClose?.bind(this)
     this.webSocketClose = async (socket, code, reason, wasClean) => {
@@ -64,11 +92,13 @@ export class SyncBackendDO extends LiveStoreBackend {
 
   /** Asks again whether the connected users are members; sets the next time while there are any. Never throws. */
   override alarm(): Promise<void> {
+    const users = Arr.getSomes(this.#state.getWebSockets().map(userSocketOf))
     return Effect.runPromise(
-      Effect.forEach(this.#state.getWebSockets(), (socket) => this.#recheck(socket), {
-        concurrency: 4,
-        discard: true
-      }).pipe(
+      Effect.forEach(
+        Object.entries(Arr.groupBy(users, ({ userId }) => userId)),
+        ([userId, theirs]) => this.#recheck(userId, theirs),
+        { concurrency: recheckConcurrency, discard: true }
+      ).pipe(
         Effect.catchAllCause(() => Effect.void),
         Effect.zipRight(this.#armRecheck())
       )
@@ -91,19 +121,21 @@ export class SyncBackendDO extends LiveStoreBackend {
   }
 
   /** A removed member loses the connection; one whose membership cannot be asked keeps it for a bounded time. */
-  #recheck(socket: CfTypes.WebSocket): Effect.Effect<void> {
+  #recheck(userId: string, theirs: ReadonlyArray<UserSocket>): Effect.Effect<void> {
     const env = this.#env
     return Effect.gen(function* () {
-      const attachment: unknown = socket.deserializeAttachment()
-      const connection = connectionOf(attachment)
-      if (Option.isNone(connection) || connection.value.principal.kind !== "user") return
-      const { confirmedAt, principal, storeId } = connection.value
+      // All sockets of one object belong to one store.
+      const storeId = theirs[0]?.storeId ?? ""
+      const isMember = yield* isMemberNow(env, userId, storeId).pipe(Effect.option)
       const now = yield* Clock.currentTimeMillis
-      const isMember = yield* isMemberNow(env, principal.userId, storeId).pipe(Effect.option)
-      if (Option.contains(isMember, true)) {
-        Option.map(confirmedAttachment(attachment, now), (next) => socket.serializeAttachment(next))
-      } else if (Option.isSome(isMember) || now - confirmedAt > maxUnconfirmedMs) {
-        socket.close(notAMember, "not a member of this workspace")
+      for (const { confirmedAt, socket } of theirs) {
+        if (Option.contains(isMember, true)) {
+          // Read again: LiveStore may have written to it since.
+          const attachment = confirmedAttachment(socket.deserializeAttachment(), now)
+          if (Option.isSome(attachment)) socket.serializeAttachment(attachment.value)
+        } else if (Option.isSome(isMember) || now - confirmedAt > maxUnconfirmedMs) {
+          socket.close(notAMember, "not a member of this workspace")
+        }
       }
     })
   }
@@ -112,14 +144,7 @@ export class SyncBackendDO extends LiveStoreBackend {
     const recheckMs = recheckMsOf(this.#env)
     const state = this.#state
     return Effect.gen(function* () {
-      const hasUsers = state
-        .getWebSockets()
-        .some((socket) =>
-          Option.exists(
-            connectionOf(socket.deserializeAttachment()),
-            (connection) => connection.principal.kind === "user"
-          )
-        )
+      const hasUsers = state.getWebSockets().some((socket) => Option.isSome(userSocketOf(socket)))
       if (!hasUsers) return
       const armed = yield* Effect.promise(() => state.storage.getAlarm())
       if (armed !== null) return
