@@ -1,4 +1,4 @@
-/** Between two looks at a condition, in milliseconds. */
+/** Between two looks at a condition, in milliseconds, unless its user wants another. */
 const LOOK_EVERY_MS = 20
 
 /**
@@ -8,7 +8,8 @@ const LOOK_EVERY_MS = 20
 export const eventually = async <A>(
   what: string,
   look: () => A | undefined | false | Promise<A | undefined | false>,
-  withinMs = 20_000
+  withinMs = 20_000,
+  everyMs = LOOK_EVERY_MS
 ): Promise<A> => {
   const deadline = performance.now() + withinMs
   for (;;) {
@@ -20,6 +21,6 @@ export const eventually = async <A>(
       cause = error
     }
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`, { cause })
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }

@@ -78,7 +78,12 @@ export const serverClient = (url: string, secrets: { readonly webhookSecret?: st
       answerOf(
         await fetch(`${url}/webhooks/workspaces`, {
           method: "POST",
-          headers: { "content-type": "application/json", "x-webhook-secret": secrets.webhookSecret ?? "" },
+          headers: {
+            "content-type": "application/json",
+            "x-webhook-secret": secrets.webhookSecret ?? "",
+            // Else this process would keep a flood's connections for as long as the server lets it.
+            connection: "close"
+          },
           body: JSON.stringify({ event, instanceId, userId: "user-1", timestamp: new Date().toISOString() })
         })
       )
