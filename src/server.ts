@@ -14,6 +14,7 @@ import type { ServerConfig } from "./config.ts"
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
+import * as AdministrationLayer from "./orchestration/AdministrationLayer.ts"
 import * as DataRetention from "./orchestration/DataRetention.ts"
 import * as EventFeed from "./orchestration/EventFeed.ts"
 import * as OperationsLayer from "./orchestration/OperationsLayer.ts"
@@ -120,6 +121,12 @@ export const layer = (config: ServerConfig) =>
         storage: config.storeDriver === "memory" ? "memory" : "filesystem",
         breakers: [breaker]
       })
+      const administration = AdministrationLayer.layer({
+        breakers: [breaker],
+        workers: config.provisionConcurrency,
+        removalConfirmations: config.removalConfirmations,
+        removalGraceMs: config.removalGraceMs
+      })
       const loop = WorkspaceReconciler.layer({ intervalMs, disabled }).pipe(
         Layer.provideMerge(
           WorkspaceController.layer({
@@ -162,6 +169,7 @@ export const layer = (config: ServerConfig) =>
         administrators: { tokens: config.serverTokens, isProduction: config.isProduction },
         webhooks: { secrets: config.webhookSecrets, requireSignature: config.webhookRequireSignature }
       }).pipe(
+        Layer.provide(administration),
         Layer.provide(operations),
         Layer.provideMerge(loop),
         Layer.provide(DataRetention.layer({ retentionMs: config.storeDataRetentionMs })),

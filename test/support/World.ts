@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as CircuitBreaker from "../../src/controller/CircuitBreaker.ts"
+import * as AdministrationLayer from "../../src/orchestration/AdministrationLayer.ts"
 import * as EventFeed from "../../src/orchestration/EventFeed.ts"
 import * as OperationsLayer from "../../src/orchestration/OperationsLayer.ts"
 import * as Pauses from "../../src/orchestration/Pauses.ts"
@@ -46,16 +47,24 @@ export const makeWorld = (options: WorldOptions = {}) => {
         openMs: Math.min(30_000, intervalMs),
         maxOpenMs: Math.min(300_000, intervalMs)
       })
-      return OperationsLayer.layer({
-        intervalMs,
-        disabled,
-        webhookWaitMs: options.webhookWaitMs ?? 2_000,
-        manualMinIntervalMs: 60_000,
-        incidentDashboardUrl: Option.none(),
-        dataPath: "none",
-        storage: "memory",
-        breakers: [breaker]
+      return AdministrationLayer.layer({
+        breakers: [breaker],
+        workers: options.concurrency ?? 8,
+        removalConfirmations: options.confirmations ?? 2,
+        removalGraceMs: options.graceMs ?? 0
       }).pipe(
+        Layer.provideMerge(
+          OperationsLayer.layer({
+            intervalMs,
+            disabled,
+            webhookWaitMs: options.webhookWaitMs ?? 2_000,
+            manualMinIntervalMs: 60_000,
+            incidentDashboardUrl: Option.none(),
+            dataPath: "none",
+            storage: "memory",
+            breakers: [breaker]
+          })
+        ),
         Layer.provideMerge(WorkspaceReconciler.layer({ intervalMs, disabled })),
         Layer.provideMerge(
           WorkspaceController.layer({

@@ -1,0 +1,545 @@
+/** `Administration` over the running loop. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
+import type { KeyView } from "../controller/WorkQueue.ts"
+import { StoreManager } from "../stores/StoreManager.ts"
+import { DesiredState, describeRefreshError } from "../workspaces/DesiredState.ts"
+import {
+  Administration,
+  PlanMismatch,
+  UnknownBreaker,
+  UnknownWorkspace,
+  type BreakerView,
+  type PauseView,
+  type Plan,
+  type Probe
+} from "./Administration.ts"
+import type { AuditEntry } from "./Audit.ts"
+import { EventFeed } from "./EventFeed.ts"
+import { blockers, summarize, type Situation } from "./Explain.ts"
+import { Operations, type Actor } from "./Operations.ts"
+import { Pauses } from "./Pauses.ts"
+import { StateStore, type Pause } from "./StateStore.ts"
+import { iso } from "./StoreRows.ts"
+import type { DesiredView } from "./Views.ts"
+import { WorkspaceController } from "./WorkspaceController.ts"
+import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
+import { holdMessage } from "./WorkspaceStatus.ts"
+
+export interface Options {
+  readonly breakers: ReadonlyArray<CircuitBreaker.CircuitBreaker>
+  readonly workers: number
+  readonly removalConfirmations: number
+  readonly removalGraceMs: number
+  readonly owns?: (id: string) => boolean
+}
+
+/** Ids in one list: the counts beside it are exact. */
+const MAX_LISTED = 1_000
+const MAX_QUEUE_ITEMS = 100
+const MAX_TRANSITIONS_SHOWN = 20
+
+const isoOf = (at: number): string => new Date(at).toISOString()
+
+const pauseView = (pause: Pause): PauseView => ({
+  storeId: pause.storeId,
+  reason: pause.reason,
+  actor: pause.actor,
+  since: isoOf(pause.since),
+  expiresAt: iso(pause.expiresAt)
+})
+
+const breakerView = (status: CircuitBreaker.Status): BreakerView => ({
+  name: status.name,
+  state: status.state,
+  failureCount: status.failureCount,
+  openedAt: iso(status.openedAt),
+  willResetAt: iso(status.willResetAt),
+  lastError: status.lastErrorTag,
+  history: status.history.map(({ at, from, reason, to }) => ({ at: isoOf(at), from, to, reason }))
+})
+
+const queueStateOf = ({ state }: KeyView) => ({
+  state: ({ Absent: "none", Ready: "ready", Running: "running", Waiting: "waiting" } as const)[state._tag],
+  priority: "priority" in state ? state.priority : null,
+  since: "since" in state ? isoOf(state.since) : null,
+  until: "until" in state ? isoOf(state.until) : null
+})
+
+export const make = (options: Options) =>
+  Effect.gen(function* () {
+    const desired = yield* DesiredState
+    const manager = yield* StoreManager
+    const controller = yield* WorkspaceController
+    const orchestrator = yield* WorkspaceOrchestrator
+    const operations = yield* Operations
+    const pauses = yield* Pauses
+    const state = yield* StateStore
+    const feed = yield* EventFeed
+    const owns = options.owns ?? (() => true)
+
+    const record = (
+      actor: Actor,
+      entry: Pick<AuditEntry, "action" | "subject" | "detail" | "outcome">
+    ): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const at = yield* Clock.currentTimeMillis
+        yield* state.audit.append({ at, actor: actor.name, address: actor.address, ...entry })
+        yield* feed.publish({
+          type: entry.action,
+          storeId: null,
+          message: `${actor.name}: ${entry.subject} ${entry.detail} (${entry.outcome})`.replaceAll(
+            /\s+/g,
+            " "
+          )
+        })
+      })
+
+    const desiredView = (now: number): DesiredView => {
+      const view = desired.view()
+      return {
+        revision: view.revision,
+        source: view.source,
+        fetchedAt: iso(view.fetchedAt),
+        ageMs: view.fetchedAt === null ? null : now - view.fetchedAt,
+        fresh: controller.isFresh()
+      }
+    }
+
+    const openBreaker = Effect.map(
+      Effect.forEach(options.breakers, (breaker) => breaker.status),
+      (statuses) => {
+        const open = statuses.find((status) => status.state !== "closed")
+        if (open === undefined) return null
+        const { lastError } = desired.view()
+        return {
+          name: open.name,
+          until: open.willResetAt,
+          lastError: lastError === null ? open.lastErrorTag : describeRefreshError(lastError).message
+        }
+      }
+    )
+
+    const situationOf = (storeId: string, key: KeyView, everListed: boolean, now: number) =>
+      Effect.gen(function* () {
+        const what = desired.get(storeId)
+        const observed = manager.observe(storeId)
+        const status = controller.status(storeId)
+        const pause = pauses.holding(storeId)
+        const verdict = yield* controller.verdict
+        const isHeldByGuard = verdict.plan?.storeIds.includes(storeId) === true
+        const blockedReason = status.blocked?.reason
+        const waitReason =
+          blockedReason === "grace" || blockedReason === "flapping" || blockedReason === "paused"
+            ? blockedReason
+            : null
+        const waiting = ((): Situation["waiting"] => {
+          if (key.state._tag !== "Waiting") return null
+          const reason = key.state.reason === "backoff" ? "backoff" : waitReason
+          return reason === null ? null : { reason, until: key.state.until }
+        })()
+        const situation: Situation = {
+          storeId,
+          monitored: orchestrator.isMonitored(storeId),
+          desired: ({ Present: "present", Absent: "absent", Unknown: "unknown" } as const)[what._tag],
+          owned: owns(storeId),
+          pause:
+            pause === undefined
+              ? null
+              : {
+                  whole: pause.storeId === null,
+                  reason: pause.reason,
+                  actor: pause.actor,
+                  until: pause.expiresAt
+                },
+          absence:
+            what._tag !== "Absent"
+              ? null
+              : {
+                  kind: what.absence.kind,
+                  confirmations: what.absence.confirmations,
+                  confirmationsNeeded: options.removalConfirmations,
+                  graceUntil:
+                    options.removalGraceMs === 0 ? null : what.absence.since + options.removalGraceMs
+                },
+          guardPlan:
+            isHeldByGuard && verdict.plan !== null
+              ? {
+                  hash: verdict.plan.hash,
+                  count: verdict.plan.storeIds.length,
+                  why:
+                    verdict.reason === "everything"
+                      ? "nothing would be left"
+                      : `${verdict.plan.storeIds.length + verdict.recent} removals exceed the ${verdict.limit} that a window allows`
+                }
+              : null,
+          waiting,
+          sourceDisagrees: blockedReason === "source-disagrees",
+          lastError: status.lastError,
+          attempts: key.failures,
+          queue: queueStateOf(key).state,
+          breaker: yield* openBreaker,
+          fresh: controller.isFresh(),
+          everListed,
+          observed: ({ Closed: "closed", Opening: "opening", Open: "open", Dead: "dead" } as const)[
+            observed._tag
+          ],
+          isConnected: observed._tag === "Open" ? observed.connectivity.isConnected : null,
+          now
+        }
+        return { situation, what, observed, status }
+      })
+
+    const explain: Administration["Type"]["explain"] = (storeId) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const key = yield* controller.inspect(storeId)
+        const transitions = yield* state.transitions.read(storeId, MAX_TRANSITIONS_SHOWN)
+        const { observed, situation, status, what } = yield* situationOf(
+          storeId,
+          key,
+          transitions.length > 0,
+          now
+        )
+        const isNews = situation.desired === "unknown" && situation.observed === "closed"
+        if (isNews && transitions.length === 0 && situation.fresh && situation.breaker === null) {
+          return yield* new UnknownWorkspace({ storeId })
+        }
+        const blockedBy = blockers(situation)
+        const view = manager.view(storeId)
+        const queue = queueStateOf(key)
+        return {
+          storeId,
+          monitored: situation.monitored,
+          ...summarize(situation, blockedBy),
+          desired: {
+            state: situation.desired,
+            pinned: what._tag === "Present" && what.pinned,
+            ...desiredView(now),
+            absence:
+              what._tag !== "Absent" || situation.absence === null
+                ? null
+                : {
+                    kind: what.absence.kind,
+                    confirmations: what.absence.confirmations,
+                    confirmationsNeeded: options.removalConfirmations,
+                    since: isoOf(what.absence.since),
+                    graceUntil: iso(situation.absence.graceUntil)
+                  }
+          },
+          observed: {
+            state: situation.observed,
+            since:
+              "since" in observed
+                ? isoOf(observed.since)
+                : observed._tag === "Dead"
+                  ? isoOf(observed.at)
+                  : null,
+            status: view?.status ?? null,
+            isConnected: situation.isConnected,
+            processing: situation.monitored,
+            message: observed._tag === "Dead" ? observed.death.message : (view?.lastError ?? null)
+          },
+          queue,
+          attempts: key.failures,
+          lastError:
+            status.lastError === null
+              ? null
+              : {
+                  code: status.lastError.code,
+                  message: status.lastError.message,
+                  at: isoOf(status.lastError.at)
+                },
+          nextAttemptAt: queue.until,
+          blockedBy,
+          conditions: status.conditions,
+          transitions: transitions.map(({ at, message, type }) => ({ at: isoOf(at), type, message }))
+        }
+      })
+
+    const plan = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const verdict = yield* controller.verdict
+      const counts = { add: 0, remove: 0, held: 0, waiting: 0 }
+      const add: Array<Plan["add"][number]> = []
+      const remove: Array<Plan["remove"][number]> = []
+      const held: Array<Plan["held"][number]> = []
+      const waiting: Array<Plan["waiting"][number]> = []
+      const push = <A>(list: Array<A>, item: A): void => {
+        if (list.length < MAX_LISTED) list.push(item)
+      }
+      const ids = new Set([
+        ...controller.drift.missing.keys(),
+        ...controller.drift.orphaned.keys(),
+        ...desired.absences().keys(),
+        ...controller.blocked().keys()
+      ])
+      for (const storeId of ids) {
+        const action = controller.plan(storeId)
+        switch (action._tag) {
+          case "EnsureMonitored":
+            counts.add++
+            push(add, { storeId, because: action.because })
+            break
+          case "StopMonitoring":
+            counts.remove++
+            push(remove, { storeId, because: action.because })
+            break
+          case "AskById":
+            counts.remove++
+            push(remove, { storeId, because: "absent" })
+            break
+          case "Hold":
+            counts.held++
+            push(held, { storeId, reason: action.reason })
+            break
+          case "Wait":
+            counts.waiting++
+            push(waiting, { storeId, reason: action.reason, until: isoOf(now + action.afterMs) })
+            break
+          case "Nothing":
+            break
+        }
+      }
+      return {
+        desired: desiredView(now),
+        differs: counts.add + counts.remove + counts.held + counts.waiting > 0,
+        counts,
+        add,
+        remove,
+        held,
+        waiting,
+        guard: {
+          tripped: verdict.tripped,
+          reason: verdict.reason,
+          planHash: verdict.plan?.hash ?? null,
+          storeIds: verdict.plan?.storeIds ?? [],
+          limit: verdict.limit,
+          recentRemovals: verdict.recent
+        },
+        paused: pauses.list().map(pauseView)
+      }
+    })
+
+    const approve: Administration["Type"]["approve"] = (planHash, actor) =>
+      controller.approve(planHash, actor.name).pipe(
+        Effect.matchEffect({
+          onSuccess: (approved) =>
+            Effect.as(
+              record(actor, {
+                action: "removal.approved",
+                subject: planHash,
+                detail: `${approved.storeIds.length} workspaces`,
+                outcome: "succeeded"
+              }),
+              { planHash, storeIds: approved.storeIds }
+            ),
+          onFailure: ({ currentHash }) =>
+            Effect.zipRight(
+              record(actor, {
+                action: "removal.approved",
+                subject: planHash,
+                detail: `the held plan is ${currentHash ?? "none"}`,
+                outcome: "refused"
+              }),
+              Effect.fail(new PlanMismatch({ currentHash }))
+            )
+        })
+      )
+
+    const pause: Administration["Type"]["pause"] = (request, actor) =>
+      Effect.gen(function* () {
+        const since = yield* Clock.currentTimeMillis
+        const expiresAt = request.expiresInMs === null ? null : since + request.expiresInMs
+        const { reason, storeId } = request
+        const set: Pause = { storeId, reason, actor: actor.name, since, expiresAt }
+        yield* pauses.pause(set)
+        yield* record(actor, {
+          action: storeId === null ? "loop.paused" : "workspace.paused",
+          subject: storeId ?? "",
+          detail: reason,
+          outcome: "succeeded"
+        })
+        // Looked at once, so that its status says that it is paused.
+        if (storeId !== null) yield* controller.look(storeId)
+        else yield* controller.lookAtAll("now")
+        return pauseView(set)
+      })
+
+    const resume: Administration["Type"]["resume"] = (storeId, actor) =>
+      Effect.gen(function* () {
+        const wasPaused = yield* pauses.resume(storeId)
+        yield* record(actor, {
+          action: storeId === null ? "loop.resumed" : "workspace.resumed",
+          subject: storeId ?? "",
+          detail: wasPaused ? "" : "nothing was paused",
+          outcome: wasPaused ? "succeeded" : "refused"
+        })
+        if (storeId !== null) yield* controller.look(storeId)
+        else {
+          yield* controller.startSlowly
+          yield* controller.lookAtAll("now")
+        }
+        return wasPaused
+      })
+
+    const stuck: Administration["Type"]["stuck"] = (olderThanMs) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const entries = [
+          ...[...controller.drift.missing].map(([storeId, since]) => ({
+            storeId,
+            since,
+            kind: "missing" as const
+          })),
+          ...[...controller.drift.orphaned].map(([storeId, since]) => ({
+            storeId,
+            since,
+            kind: "orphaned" as const
+          }))
+        ]
+          .filter(({ since }) => now - since > olderThanMs)
+          .sort((one, other) => one.since - other.since)
+          .slice(0, MAX_LISTED)
+        return entries.map(({ kind, since, storeId }) => {
+          const { blocked, lastError } = controller.status(storeId)
+          return {
+            storeId,
+            kind,
+            since: isoOf(since),
+            forMs: now - since,
+            reason: blocked?.reason ?? lastError?.code ?? "in-progress",
+            message:
+              blocked !== null ? holdMessage(blocked.reason) : (lastError?.message ?? "It is being worked on")
+          }
+        })
+      })
+
+    const probe: Administration["Type"]["probe"] = (check) =>
+      Effect.gen(function* (): Effect.fn.Return<Probe> {
+        switch (check) {
+          case "db": {
+            const { healthy, lastError, path } = state.health()
+            return { healthy, detail: { path, error: lastError } }
+          }
+          case "auth-worker": {
+            const now = yield* Clock.currentTimeMillis
+            const { lastError, source } = desired.view()
+            const { ageMs, fetchedAt, fresh, revision } = desiredView(now)
+            const breaker = yield* openBreaker
+            return {
+              healthy: source === "static" || (lastError === null && fresh && breaker === null),
+              detail: {
+                source,
+                revision,
+                fetchedAt,
+                ageMs,
+                fresh,
+                breaker: breaker === null ? "closed" : "open",
+                error: lastError === null ? null : describeRefreshError(lastError).message
+              }
+            }
+          }
+          case "sync": {
+            let open = 0
+            let connected = 0
+            for (const storeId of manager.storeIds()) {
+              const observed = manager.observe(storeId)
+              if (observed._tag !== "Open") continue
+              open++
+              if (observed.connectivity.isConnected) connected++
+            }
+            // One store that is offline is its own trouble; all of them are the backend's.
+            return {
+              healthy: open === 0 || connected > 0,
+              detail: { openStores: open, connectedStores: connected }
+            }
+          }
+        }
+      })
+
+    return Administration.of({
+      explain,
+      plan,
+      reconcileOne: (storeId, actor) =>
+        Effect.tap(operations.nudge(storeId), (outcome) =>
+          record(actor, {
+            action: "workspace.reconciled",
+            subject: storeId,
+            detail: outcome.status,
+            outcome: "succeeded"
+          })
+        ),
+      approve,
+      pause,
+      resume,
+      audit: state.audit.read,
+      verifyAudit: state.audit.verify,
+      queue: Effect.gen(function* () {
+        const stats = yield* controller.queueStats
+        const items = yield* controller.queueSnapshot(MAX_QUEUE_ITEMS)
+        return {
+          depth: stats.ready,
+          byPriority: stats.readyByPriority,
+          running: stats.running,
+          waiting: stats.waiting,
+          workers: options.workers,
+          oldestMs: stats.oldestReadyMs,
+          longestRunningMs: stats.longestRunningMs,
+          unfinishedWorkSeconds: stats.unfinishedWorkSeconds,
+          adds: stats.adds,
+          retries: stats.retries,
+          items: items.flatMap((item) => {
+            const { state: queueState, ...rest } = queueStateOf(item)
+            if (queueState === "none") return []
+            const reason = item.state._tag === "Waiting" ? item.state.reason : null
+            return [{ storeId: item.key, state: queueState, ...rest, reason, attempts: item.failures }]
+          })
+        }
+      }),
+      stuck,
+      breakers: Effect.forEach(options.breakers, (breaker) => Effect.map(breaker.status, breakerView)),
+      resetBreaker: (name, actor) =>
+        Option.match(Option.fromNullable(options.breakers.find((breaker) => breaker.name === name)), {
+          onNone: () => Effect.fail(new UnknownBreaker({ known: options.breakers.map((one) => one.name) })),
+          onSome: (breaker) =>
+            breaker.reset.pipe(
+              Effect.zipRight(
+                record(actor, { action: "breaker.reset", subject: name, detail: "", outcome: "succeeded" })
+              ),
+              Effect.zipRight(Effect.map(breaker.status, breakerView))
+            )
+        }),
+      recentErrors: Effect.sync(() =>
+        controller.recentErrors.list().map((group) => ({
+          component: group.component,
+          code: group.code,
+          count: group.count,
+          firstSeenAt: isoOf(group.firstSeenAt),
+          lastSeenAt: isoOf(group.lastSeenAt),
+          lastMessage: group.lastMessage,
+          lastStoreId: group.lastStoreId
+        }))
+      ),
+      events: feed.since,
+      probe
+    })
+  })
+
+export const layer = (
+  options: Options
+): Layer.Layer<
+  Administration,
+  never,
+  | DesiredState
+  | StoreManager
+  | WorkspaceController
+  | WorkspaceOrchestrator
+  | Operations
+  | Pauses
+  | StateStore
+  | EventFeed
+> => Layer.effect(Administration, make(options))

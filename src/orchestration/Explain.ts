@@ -1,0 +1,217 @@
+/**
+ * The reason chain of one workspace in plain words: from facts to what blocks it and what to do. Pure, so that every
+ * sentence that a person reads at three in the morning is tested.
+ */
+import type { Blocker, Explanation } from "./Administration.ts"
+
+/** Everything that the sentences are made of. Times are milliseconds since the epoch. */
+export interface Situation {
+  readonly storeId: string
+  readonly monitored: boolean
+  readonly desired: "present" | "absent" | "unknown"
+  readonly owned: boolean
+  readonly pause: {
+    readonly whole: boolean
+    readonly reason: string
+    readonly actor: string
+    readonly until: number | null
+  } | null
+  readonly absence: {
+    readonly kind: "deleted" | "absent"
+    readonly confirmations: number
+    readonly confirmationsNeeded: number
+    readonly graceUntil: number | null
+  } | null
+  /** The plan that holds it, if the guard does. */
+  readonly guardPlan: { readonly hash: string; readonly count: number; readonly why: string } | null
+  readonly waiting: {
+    readonly reason: "grace" | "flapping" | "paused" | "backoff"
+    readonly until: number
+  } | null
+  readonly sourceDisagrees: boolean
+  readonly lastError: { readonly code: string; readonly message: string } | null
+  readonly attempts: number
+  readonly queue: "none" | "ready" | "running" | "waiting"
+  /** The directory's breaker, when it is not closed. */
+  readonly breaker: {
+    readonly name: string
+    readonly until: number | null
+    readonly lastError: string | null
+  } | null
+  readonly fresh: boolean
+  readonly everListed: boolean
+  readonly observed: "closed" | "opening" | "open" | "dead"
+  readonly isConnected: boolean | null
+  readonly now: number
+}
+
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString())
+
+/** "in 12 s", for people. */
+const inWords = (ms: number): string =>
+  ms < 1_000
+    ? "in less than a second"
+    : ms < 120_000
+      ? `in ${Math.round(ms / 1_000)} s`
+      : ms < 7_200_000
+        ? `in ${Math.round(ms / 60_000)} min`
+        : `in ${Math.round(ms / 3_600_000)} h`
+
+const untilWords = (until: number | null, now: number): string =>
+  until === null ? "until somebody resumes it" : `for now; it ends ${inWords(Math.max(0, until - now))}`
+
+const pauseBlocker = (s: Situation): Blocker | null =>
+  s.pause === null
+    ? null
+    : {
+        reason: "paused",
+        message: `${s.pause.whole ? "The whole loop" : "This workspace"} is paused by ${s.pause.actor} (${s.pause.reason}) ${untilWords(s.pause.until, s.now)}.`,
+        until: iso(s.pause.until),
+        nextStep: s.pause.whole ? "wso resume" : `wso resume ${s.storeId}`
+      }
+
+const ownerBlocker = (s: Situation): Blocker | null =>
+  s.owned
+    ? null
+    : {
+        reason: "not-owner",
+        message: "Another replica is responsible for this workspace.",
+        until: null,
+        nextStep: "Ask the replica that owns it."
+      }
+
+const removalBlocker = (s: Situation): Blocker | null => {
+  if (s.absence === null) return null
+  const { confirmations, confirmationsNeeded, graceUntil, kind } = s.absence
+  if (kind === "absent" && confirmations < confirmationsNeeded) {
+    return {
+      reason: "evidence",
+      message: `It is missing from the directory's list, in ${confirmations} of the ${confirmationsNeeded} complete lists that are needed before it is stopped.`,
+      until: null,
+      nextStep: `Nothing, the next resync looks again; to look now: wso reconcile ${s.storeId}`
+    }
+  }
+  if (graceUntil !== null && graceUntil > s.now) {
+    return {
+      reason: "grace",
+      message: `It is gone from the directory and stays monitored for the grace period, which ends ${inWords(graceUntil - s.now)}.`,
+      until: iso(graceUntil),
+      nextStep:
+        "Nothing. If it should stay, bring it back in the Auth Worker: reappearing cancels the removal."
+    }
+  }
+  if (s.guardPlan !== null) {
+    return {
+      reason: "guard",
+      message: `The removal guard holds it together with ${s.guardPlan.count - 1} others, because ${s.guardPlan.why}.`,
+      until: null,
+      nextStep: `If they are really gone: wso approve ${s.guardPlan.hash}; else mend the Auth Worker's list, and the guard lets go by itself.`
+    }
+  }
+  return s.sourceDisagrees
+    ? {
+        reason: "source-disagrees",
+        message:
+          "The directory's list does not have it, but the directory says that it exists when asked for it by id.",
+        until: null,
+        nextStep: "Look at the Auth Worker: its list and its records contradict each other."
+      }
+    : null
+}
+
+const waitingBlocker = (s: Situation): Blocker | null => {
+  if (s.waiting === null) return null
+  const when = inWords(Math.max(0, s.waiting.until - s.now))
+  if (s.waiting.reason === "backoff") {
+    return {
+      reason: "backoff",
+      message: `The last ${s.attempts} ${s.attempts === 1 ? "attempt" : "attempts"} failed${s.lastError === null ? "" : ` (${s.lastError.message})`}; the next is ${when}.`,
+      until: iso(s.waiting.until),
+      nextStep: `To try now: wso reconcile ${s.storeId}`
+    }
+  }
+  return s.waiting.reason === "flapping"
+    ? {
+        reason: "flapping",
+        message: `Its store keeps dying soon after it was opened; it is opened again ${when}.`,
+        until: iso(s.waiting.until),
+        nextStep: `See why it dies: wso describe ${s.storeId}; to try now: wso reconcile ${s.storeId}`
+      }
+    : null
+}
+
+const breakerBlocker = (s: Situation): Blocker | null =>
+  s.breaker === null || (s.desired === "present" && s.monitored)
+    ? null
+    : {
+        reason: "breaker",
+        message: `The directory cannot be asked: its circuit breaker is open${s.breaker.lastError === null ? "" : ` (${s.breaker.lastError})`}, so what is known may be old.`,
+        until: iso(s.breaker.until),
+        nextStep: `See wso circuits; once the Auth Worker answers again: wso circuits reset ${s.breaker.name}`
+      }
+
+/** Everything that blocks the workspace, what weighs most first. */
+export const blockers = (s: Situation): ReadonlyArray<Blocker> =>
+  [ownerBlocker(s), pauseBlocker(s), removalBlocker(s), waitingBlocker(s), breakerBlocker(s)].filter(
+    (blocker) => blocker !== null
+  )
+
+const monitoredSummary = (s: Situation): string => {
+  if (s.desired === "absent") return "It is gone from the directory and still monitored."
+  return s.isConnected === false
+    ? "It is monitored, but its store does not hear the sync backend at the moment."
+    : "It is monitored: its store is open and its event processor runs."
+}
+
+const plainSummary = (s: Situation): { readonly summary: string; readonly nextStep: string } => {
+  if (s.desired === "unknown") {
+    return s.everListed
+      ? {
+          summary:
+            "It is not monitored, because it is not desired: the directory does not have it any more, and it was stopped.",
+          nextStep: "If it should exist, look for it in the Auth Worker."
+        }
+      : {
+          summary:
+            "It is not monitored, because nobody has ever spoken of it: the directory's newest list does not have it.",
+          nextStep:
+            "Check the id, and look for it in the Auth Worker; if it has just been created: wso reconcile " +
+            s.storeId
+        }
+  }
+  switch (s.queue) {
+    case "running":
+      return {
+        summary: "It is being opened right now.",
+        nextStep: `Watch it: wso reconcile --watch ${s.storeId}`
+      }
+    case "ready":
+      return { summary: "It waits for a free worker.", nextStep: "See the queue: wso queue" }
+    case "waiting":
+    case "none":
+      return s.lastError === null
+        ? { summary: "It is not monitored yet.", nextStep: `wso reconcile ${s.storeId}` }
+        : { summary: `It is not monitored: ${s.lastError.message}`, nextStep: `wso reconcile ${s.storeId}` }
+  }
+}
+
+/** One sentence and one step, from the weightiest reason that there is. */
+export const summarize = (
+  s: Situation,
+  blockedBy: ReadonlyArray<Blocker>
+): Pick<Explanation, "summary" | "nextStep"> => {
+  const [first] = blockedBy
+  if (s.monitored) {
+    const isAsItShouldBe = s.desired === "present" && first?.reason !== "paused"
+    return {
+      summary:
+        first === undefined || isAsItShouldBe
+          ? monitoredSummary(s)
+          : `${monitoredSummary(s)} ${first.message}`,
+      nextStep: first === undefined || isAsItShouldBe ? "Nothing to do." : first.nextStep
+    }
+  }
+  const plain = plainSummary(s)
+  if (first === undefined || (s.desired === "unknown" && s.everListed)) return plain
+  return { summary: `It is not monitored. ${first.message}`, nextStep: first.nextStep }
+}
