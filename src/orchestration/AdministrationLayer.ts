@@ -165,17 +165,16 @@ export const make = (options: Options) =>
                   graceUntil:
                     options.removalGraceMs === 0 ? null : what.absence.since + options.removalGraceMs
                 },
-          guardPlan:
-            isHeldByGuard && verdict.plan !== null
-              ? {
-                  hash: verdict.plan.hash,
-                  count: verdict.plan.storeIds.length,
-                  why:
-                    verdict.reason === "everything"
-                      ? "nothing would be left"
-                      : `${verdict.plan.storeIds.length + verdict.recent} removals exceed the ${verdict.limit} that a window allows`
-                }
-              : null,
+          guardPlan: isHeldByGuard
+            ? {
+                hash: verdict.plan.hash,
+                count: verdict.plan.storeIds.length,
+                why:
+                  verdict.reason === "everything"
+                    ? "nothing would be left"
+                    : `${verdict.plan.storeIds.length + verdict.recent} removals exceed the ${verdict.limit} that a window allows`
+              }
+            : null,
           waiting,
           sourceDisagrees: blockedReason === "source-disagrees",
           lastError: status.lastError,

@@ -17,6 +17,8 @@ import {
   RunTooSoon,
   type StoresQuery
 } from "./Operations.ts"
+import { Pauses } from "./Pauses.ts"
+import { StateStore } from "./StateStore.ts"
 import { healthRow, iso, storesRow } from "./StoreRows.ts"
 import type {
   ConvergenceView,
@@ -79,6 +81,8 @@ export const make = (options: Options) =>
     const controller = yield* WorkspaceController
     const orchestrator = yield* WorkspaceOrchestrator
     const reconciler = yield* WorkspaceReconciler
+    const pauses = yield* Pauses
+    const state = yield* StateStore
 
     let lastTriggeredAt: number | null = null
     let inFlight = false
@@ -190,14 +194,22 @@ export const make = (options: Options) =>
       const stores = listed(manager.storeIds()).map((storeId) =>
         healthRow(storeId, manager.view(storeId), processor.processing(storeId), now)
       )
+      const paused = pauses.list()
+      const persistence = state.health()
       const isDegraded =
         !convergence.converged ||
+        // A paused thing never looks green.
+        paused.length > 0 ||
         verdict.tripped ||
         convergence.failing.length > 0 ||
         manager.errorCount() > 0 ||
         Object.values(circuitBreakers).some(({ state }) => state !== "closed")
       return {
-        status: isDegraded ? ("degraded" as const) : ("healthy" as const),
+        status: !persistence.healthy
+          ? ("unhealthy" as const)
+          : isDegraded
+            ? ("degraded" as const)
+            : ("healthy" as const),
         storage: options.storage,
         dataPath: options.dataPath,
         convergence,
@@ -220,7 +232,7 @@ export const make = (options: Options) =>
         processedMessages: {
           total: totals.processedUserMessages,
           byStore: {},
-          databasePath: options.dataPath
+          databasePath: persistence.path ?? options.dataPath
         },
         orchestrator: orchestratorView(),
         reconciliation: reconciliationView(),
@@ -232,6 +244,14 @@ export const make = (options: Options) =>
           limit: verdict.limit,
           recentRemovals: verdict.recent
         },
+        paused: listed(paused).map((pause) => ({
+          storeId: pause.storeId,
+          reason: pause.reason,
+          actor: pause.actor,
+          since: iso(pause.since),
+          expiresAt: iso(pause.expiresAt)
+        })),
+        state: { healthy: persistence.healthy, path: persistence.path, error: persistence.lastError },
         circuitBreakers,
         queue: {
           depth: queue.ready,
@@ -353,4 +373,6 @@ export const layer = (
   | WorkspaceController
   | WorkspaceOrchestrator
   | WorkspaceReconciler
+  | Pauses
+  | StateStore
 > => Layer.scoped(Operations, make(options))
