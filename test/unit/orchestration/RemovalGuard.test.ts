@@ -125,16 +125,13 @@ describe("RemovalGuard", () => {
       fc.property(fc.integer({ min: 4, max: 200 }), (size) => {
         let known = size
         const recent: Array<number> = []
-        for (let second = 0; ; second++) {
-          const now = NOW + second * 1_000
-          const verdict = judge(candidatesOf(1), known, recent, now, policy)
-          if (verdict.tripped) {
-            expect(recent).toHaveLength(Math.max(3, Math.floor(size / 5)))
-            return
-          }
+        while (known > 0) {
+          const now = NOW + recent.length * 1_000
+          if (judge(candidatesOf(1), known, recent, now, policy).tripped) break
           recent.push(now)
           known--
         }
+        expect(recent).toHaveLength(Math.max(3, Math.floor(size / 5)))
       })
     )
   })
