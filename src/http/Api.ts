@@ -7,6 +7,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { AdminApi } from "./api/AdminApi.ts"
 import { DescriptionApi } from "./api/DescriptionApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
+import { OperatorsApi } from "./api/OperatorsApi.ts"
 import { StoresApi } from "./api/StoresApi.ts"
 import { WebhooksApi } from "./api/WebhooksApi.ts"
 import { version } from "./Version.ts"
@@ -14,6 +15,7 @@ import { version } from "./Version.ts"
 export class Api extends HttpApi.make("workspace-orchestrator")
   .add(HealthApi)
   .add(StoresApi)
+  .add(OperatorsApi)
   .add(WebhooksApi)
   .add(AdminApi)
   .add(DescriptionApi)

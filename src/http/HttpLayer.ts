@@ -1,5 +1,5 @@
 /**
- * The HTTP edge as one layer: it listens once `Operations` are there, and drains before they go.
+ * The HTTP edge as one layer: it listens once the loop's services are there, and drains before they go.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -11,6 +11,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import type { Administration } from "../orchestration/Administration.ts"
 import type { Operations } from "../orchestration/Operations.ts"
 import * as Administrators from "./Administrators.ts"
 import { refusalResponse, REQUEST_ID_HEADER } from "./Answer.ts"
@@ -19,6 +20,7 @@ import { WEBHOOK_PATH } from "./api/WebhooksApi.ts"
 import * as AdminHandlers from "./handlers/Admin.ts"
 import * as DescriptionHandlers from "./handlers/Description.ts"
 import * as HealthHandlers from "./handlers/Health.ts"
+import * as OperatorsHandlers from "./handlers/Operators.ts"
 import * as StoresHandlers from "./handlers/Stores.ts"
 import * as WebhookHandlers from "./handlers/Webhooks.ts"
 import * as HttpServer from "./HttpServer.ts"
@@ -64,14 +66,15 @@ const make = (options: Options) =>
 
 /**
  * The listening server. Fails with `HttpListenError` when it cannot listen. Closing its scope drains it for at most
- * `server.drainMs`, while `Operations` still answer.
+ * `server.drainMs`, while the loop still answers.
  */
 export const layer = (
   options: Options
-): Layer.Layer<HttpServer.HttpServer, HttpServer.HttpListenError, Operations> => {
+): Layer.Layer<HttpServer.HttpServer, HttpServer.HttpListenError, Operations | Administration> => {
   const handlers = Layer.mergeAll(
     HealthHandlers.layer,
     StoresHandlers.layer,
+    OperatorsHandlers.layer,
     WebhookHandlers.layer(options.webhooks),
     AdminHandlers.layer,
     DescriptionHandlers.layer

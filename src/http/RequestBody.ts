@@ -3,7 +3,7 @@
  * @effect/platform alone accepts 20 MB, resets the socket beyond its limit and dies of 3,000 brackets (field notes).
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
@@ -71,14 +71,23 @@ const readCapped = (request: IncomingMessage): Effect.Effect<Buffer, Refusal> =>
 const isJson = (contentType: string | undefined): boolean =>
   contentType?.split(";", 1)[0]?.trim().toLowerCase() === "application/json"
 
+export interface BodyOptions {
+  /** What no body at all stands for. Without it, no body is a body of another kind: 415. */
+  readonly whenEmpty?: string
+}
+
 /** The bytes of a JSON body, in the contract's order: 413 by its announced length, 413 by its real one, 415. */
-export const rawBody = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+export const rawBody = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  { whenEmpty }: BodyOptions = {}
+) {
   const incoming = NodeHttpServerRequest.toIncomingMessage(request)
   if (Number(incoming.headers["content-length"] ?? 0) > MAX_BODY_BYTES) {
     discard(incoming)
     return yield* tooLarge
   }
   const body = yield* readCapped(incoming)
+  if (body.length === 0 && whenEmpty !== undefined) return Buffer.from(whenEmpty)
   const encoding = incoming.headers["content-encoding"] ?? "identity"
   if (!isJson(incoming.headers["content-type"]) || encoding.toLowerCase() !== "identity") {
     return yield* unsupportedMediaType
@@ -105,3 +114,10 @@ export const decodeBody = <A, I>(schema: Schema.Schema<A, I>) => {
       )
     }).pipe(Effect.catchIf(ParseResult.isParseError, () => badRequest("The body is wrong.")))
 }
+
+/** The body of the request being handled, as the schema reads it. */
+export const readBody = <A, I>(schema: Schema.Schema<A, I>, options?: BodyOptions) =>
+  HttpServerRequest.HttpServerRequest.pipe(
+    Effect.flatMap((request) => rawBody(request, options)),
+    Effect.flatMap(decodeBody(schema))
+  )

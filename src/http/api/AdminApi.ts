@@ -5,8 +5,11 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { adminOnly } from "./AdminSecurity.ts"
-import { ErrorBody, IsoTime, RunResult } from "./Common.ts"
+import { ErrorBody, IsoTime, RunResult, StoreId } from "./Common.ts"
+import { describeQuery, Flag, shortText, wholeNumber } from "./Query.ts"
+import { Audit, Breaker, Pause, Plan } from "./Views.ts"
 
 export const ReconcileAnswer = Schema.Struct({
   status: Schema.Literal("completed", "partial"),
@@ -16,6 +19,27 @@ export const ReconcileAnswer = Schema.Struct({
   incidentDashboardUrl: Schema.NullOr(Schema.String),
   triggeredAt: IsoTime
 }).annotations({ identifier: "ReconcileAnswer" })
+
+/** What has become of the one workspace, as a webhook would be told. */
+export const ReconcileOneAnswer = Schema.Struct({
+  status: Schema.Literal(
+    "monitoring_started",
+    "already_monitored",
+    "monitoring_stopped",
+    "already_stopped",
+    "reconcile_queued"
+  ),
+  storeId: Schema.String,
+  reason: Schema.optional(Schema.String),
+  durationMs: Schema.Number
+}).annotations({ identifier: "ReconcileOneAnswer" })
+
+export const DryRunAnswer = Schema.Struct({
+  status: Schema.Literal("planned"),
+  ...Plan.fields
+}).annotations({
+  identifier: "DryRunAnswer"
+})
 
 const ReconcileFailure = Schema.Struct({
   status: Schema.Literal("failed"),
@@ -31,8 +55,16 @@ const Disabled = Schema.Struct({ reason: Schema.String, ...ErrorBody.fields }).a
   identifier: "Disabled"
 })
 
+/** `storeId` reconciles one workspace; `dryRun` answers the plan and changes nothing. */
+export const ReconcileQuery = Schema.Struct({
+  storeId: Schema.optional(StoreId),
+  dryRun: Schema.optional(Flag)
+})
+
 const reconcile = HttpApiEndpoint.post("reconcile", "/admin/reconcile")
-  .addSuccess(ReconcileAnswer)
+  .addSuccess(Schema.Union(ReconcileAnswer, DryRunAnswer, ReconcileOneAnswer))
+  .addSuccess(ReconcileOneAnswer, { status: 202 })
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 409 })
   .addError(TooSoon, { status: 429 })
@@ -41,9 +73,141 @@ const reconcile = HttpApiEndpoint.post("reconcile", "/admin/reconcile")
   .annotateContext(
     OpenApi.annotations({
       summary: "Reconcile now",
-      description: "One whole run: a fresh list, every drifting workspace attempted once, and the result.",
+      description:
+        "One whole run: a fresh list, every drifting workspace attempted once, and the result. With `storeId` one workspace only; with `dryRun=true` the plan, and nothing is changed.",
+      override: adminOnly,
+      transform: describeQuery(ReconcileQuery)
+    })
+  )
+
+const plan = HttpApiEndpoint.get("plan", "/admin/plan")
+  .addSuccess(Plan)
+  .addError(ErrorBody, { status: 401 })
+  .annotateContext(OpenApi.annotations({ summary: "What would be done now", override: adminOnly }))
+
+const MAX_HASH_LENGTH = 128
+
+export const ApproveRequest = Schema.Struct({
+  planHash: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(MAX_HASH_LENGTH)).annotations({
+    description: "the hash of the plan that is held"
+  })
+}).annotations({ identifier: "ApproveRequest", description: "a JSON object" })
+
+export const ApproveAnswer = Schema.Struct({
+  status: Schema.Literal("approved"),
+  planHash: Schema.String,
+  storeIds: Schema.Array(Schema.String)
+}).annotations({ identifier: "ApproveAnswer" })
+
+const PlanChanged = Schema.Struct({
+  currentPlanHash: Schema.NullOr(Schema.String),
+  ...ErrorBody.fields
+}).annotations({ identifier: "PlanChanged" })
+
+const approve = HttpApiEndpoint.post("approve", "/admin/removals/approve")
+  .setPayload(ApproveRequest)
+  .addSuccess(ApproveAnswer)
+  .addError(ErrorBody, { status: 400 })
+  .addError(ErrorBody, { status: 401 })
+  .addError(PlanChanged, { status: 409 })
+  .annotateContext(
+    OpenApi.annotations({
+      summary: "Let the removals of exactly this held plan pass the guard",
+      description: "409 when the plan has changed since it was shown.",
       override: adminOnly
     })
   )
 
-export class AdminApi extends HttpApiGroup.make("admin").add(reconcile) {}
+const MAX_REASON_LENGTH = 500
+const MIN_PAUSE_MS = 1_000
+/** A month: a pause that nobody remembers is worse than one that ends. */
+const MAX_PAUSE_MS = 2_678_400_000
+
+export const PauseBody = Schema.Struct({
+  storeId: Schema.optional(StoreId),
+  reason: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(MAX_REASON_LENGTH)).annotations({
+    description: `a text of 1 to ${MAX_REASON_LENGTH} characters`
+  }),
+  expiresInMs: Schema.optional(
+    Schema.Int.pipe(Schema.between(MIN_PAUSE_MS, MAX_PAUSE_MS)).annotations({
+      description: `a whole number from ${MIN_PAUSE_MS} to ${MAX_PAUSE_MS}`
+    })
+  )
+}).annotations({ identifier: "PauseRequest", description: "a JSON object" })
+
+export const PauseAnswer = Schema.Struct({ status: Schema.Literal("paused"), pause: Pause }).annotations({
+  identifier: "PauseAnswer"
+})
+
+const pause = HttpApiEndpoint.post("pause", "/admin/pause")
+  .setPayload(PauseBody)
+  .addSuccess(PauseAnswer)
+  .addError(ErrorBody, { status: 400 })
+  .addError(ErrorBody, { status: 401 })
+  .annotateContext(OpenApi.annotations({ summary: "Pause the loop, or one workspace", override: adminOnly }))
+
+export const ResumeBody = Schema.Struct({ storeId: Schema.optional(StoreId) }).annotations({
+  identifier: "ResumeRequest",
+  description: "a JSON object"
+})
+
+export const ResumeAnswer = Schema.Struct({
+  status: Schema.Literal("resumed", "not_paused"),
+  storeId: Schema.NullOr(Schema.String)
+}).annotations({ identifier: "ResumeAnswer" })
+
+const resume = HttpApiEndpoint.post("resume", "/admin/resume")
+  .setPayload(ResumeBody)
+  .addSuccess(ResumeAnswer)
+  .addError(ErrorBody, { status: 400 })
+  .addError(ErrorBody, { status: 401 })
+  .annotateContext(
+    OpenApi.annotations({
+      summary: "Resume the loop, or one workspace",
+      description: "Everything that was held is looked at again.",
+      override: adminOnly
+    })
+  )
+
+const MAX_AUDIT_PAGE = 1_000
+const MAX_ACTION_LENGTH = 64
+const MAX_SEQUENCE = 999_999_999
+
+export const AuditQuery = Schema.Struct({
+  limit: Schema.optional(wholeNumber(1, MAX_AUDIT_PAGE)),
+  before: Schema.optional(wholeNumber(1, MAX_SEQUENCE)),
+  action: Schema.optional(shortText(MAX_ACTION_LENGTH)),
+  verify: Schema.optional(Flag)
+})
+
+const audit = HttpApiEndpoint.get("audit", "/admin/audit")
+  .addSuccess(Audit)
+  .addError(ErrorBody, { status: 400 })
+  .addError(ErrorBody, { status: 401 })
+  .annotateContext(
+    OpenApi.annotations({
+      summary: "Who did what from where, with the outcome",
+      description: "The newest first. With `verify=true` the whole chain is checked.",
+      override: adminOnly,
+      transform: describeQuery(AuditQuery)
+    })
+  )
+
+const resetBreaker = HttpApiEndpoint.post(
+  "resetBreaker"
+)`/admin/circuit-breakers/${HttpApiSchema.param("name", Schema.String)}/reset`
+  .addSuccess(Breaker)
+  .addError(ErrorBody, { status: 401 })
+  .addError(ErrorBody, { status: 404 })
+  .annotateContext(
+    OpenApi.annotations({ summary: "Let an open circuit breaker admit a probe now", override: adminOnly })
+  )
+
+export class AdminApi extends HttpApiGroup.make("admin")
+  .add(reconcile)
+  .add(plan)
+  .add(approve)
+  .add(pause)
+  .add(resume)
+  .add(audit)
+  .add(resetBreaker) {}

@@ -86,4 +86,25 @@ const ready = HttpApiEndpoint.get("ready", "/health/ready")
   .addSuccess(Probe, { status: 503 })
   .annotate(OpenApi.Summary, "Whether a first pass has been made, and the server is not stopping")
 
-export class HealthApi extends HttpApiGroup.make("health").add(health).add(live).add(ready) {}
+const db = HttpApiEndpoint.get("db", "/health/db")
+  .addSuccess(Probe)
+  .addSuccess(Probe, { status: 503 })
+  .annotate(OpenApi.Summary, "Whether the server's own state can be written")
+
+const authWorker = HttpApiEndpoint.get("authWorker", "/health/auth-worker")
+  .addSuccess(Probe)
+  .addSuccess(Probe, { status: 503 })
+  .annotate(OpenApi.Summary, "Whether the source of truth answered when last asked")
+
+const sync = HttpApiEndpoint.get("sync", "/health/sync")
+  .addSuccess(Probe)
+  .addSuccess(Probe, { status: 503 })
+  .annotate(OpenApi.Summary, "Whether the open stores hear their sync backend")
+
+export class HealthApi extends HttpApiGroup.make("health")
+  .add(health)
+  .add(live)
+  .add(ready)
+  .add(db)
+  .add(authWorker)
+  .add(sync) {}

@@ -2,8 +2,16 @@
  * Handlers of what administrators ask of the loop: authentication first, then conflict, then rate.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import {
+  Administration,
+  type Plan,
+  type PlanMismatch,
+  type UnknownBreaker
+} from "../../orchestration/Administration.ts"
+import {
+  type Actor,
   type ManualRun,
   Operations,
   type ReconcilerDisabled,
@@ -14,7 +22,10 @@ import {
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { ApproveRequest, AuditQuery, PauseBody, ReconcileQuery, ResumeBody } from "../api/AdminApi.ts"
+import { decodeQuery } from "../api/Query.ts"
 import { Refusal } from "../Refusal.ts"
+import { readBody } from "../RequestBody.ts"
 
 /** Named as the runbook names it, in the log and in the tags of an error report. */
 const MANUAL_TRIGGER = "workspace_reconciler.manual_trigger"
@@ -72,14 +83,44 @@ const logError = (error: RunError) =>
     ? Effect.logError(MANUAL_TRIGGER, error, { outcome: "failed", durationMs: error.durationMs })
     : Effect.logInfo(MANUAL_TRIGGER, { outcome: "refused", reason: error._tag })
 
+/** The part of a plan that is about one workspace. */
+const planOf = (plan: Plan, storeId: string): Plan => {
+  const isIt = (row: { readonly storeId: string }) => row.storeId === storeId
+  const [add, remove] = [plan.add.filter(isIt), plan.remove.filter(isIt)]
+  const [held, waiting] = [plan.held.filter(isIt), plan.waiting.filter(isIt)]
+  const counts = { add: add.length, remove: remove.length, held: held.length, waiting: waiting.length }
+  const differs = Object.values(counts).some((count) => count > 0)
+  return { ...plan, differs, counts, add, remove, held, waiting }
+}
+
+const planChanged = ({ currentHash }: PlanMismatch): Refusal =>
+  new Refusal({
+    status: 409,
+    code: "PLAN_CHANGED",
+    message:
+      currentHash === null
+        ? "No plan is held any more: there is nothing to approve."
+        : "The held plan is not the one that was shown: look at it again.",
+    details: { currentPlanHash: currentHash }
+  })
+
+const unknownBreaker = ({ known }: UnknownBreaker): Refusal =>
+  new Refusal({
+    status: 404,
+    code: "BREAKER_NOT_FOUND",
+    message: `The circuit breakers are: ${known.join(", ")}.`
+  })
+
+const DEFAULT_AUDIT_PAGE = 100
+
 export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
   Effect.gen(function* () {
     const operations = yield* Operations
+    const administration = yield* Administration
     const administrators = yield* Administrators
 
-    const reconcile = Effect.gen(function* () {
-      const actor = yield* administrators.require
-      const run = yield* operations.reconcile(actor).pipe(
+    const reconcileAll = (actor: Actor) =>
+      operations.reconcile(actor).pipe(
         Effect.tap(logRun),
         Effect.tapError(logError),
         Effect.mapError(refusalOf),
@@ -87,11 +128,86 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
           category: "workspace_orchestration",
           operation: MANUAL_TRIGGER,
           actor: actor.name
-        })
+        }),
+        Effect.map((run) => json(run))
       )
-      return json(run)
+
+    const reconcileOne = (storeId: string, actor: Actor) =>
+      Effect.gen(function* () {
+        const [duration, outcome] = yield* Effect.timed(administration.reconcileOne(storeId, actor))
+        const durationMs = Math.round(Duration.toMillis(duration))
+        return json({ ...outcome, storeId, durationMs }, outcome.status === "reconcile_queued" ? 202 : 200)
+      })
+
+    const dryRun = (storeId: string | undefined) =>
+      Effect.map(administration.plan, (plan) =>
+        json({ status: "planned", ...(storeId === undefined ? plan : planOf(plan, storeId)) })
+      )
+
+    const reconcile = Effect.gen(function* () {
+      const actor = yield* administrators.require
+      const query = yield* decodeQuery(ReconcileQuery)
+      if (query.dryRun === true) return yield* dryRun(query.storeId)
+      return yield* query.storeId === undefined ? reconcileAll(actor) : reconcileOne(query.storeId, actor)
     })
 
-    return handlers.handleRaw("reconcile", () => answer(reconcile))
+    const plan = Effect.gen(function* () {
+      yield* administrators.require
+      return json(yield* administration.plan)
+    })
+
+    const approve = Effect.gen(function* () {
+      const actor = yield* administrators.require
+      const { planHash } = yield* readBody(ApproveRequest)
+      const approved = yield* Effect.mapError(administration.approve(planHash, actor), planChanged)
+      return json({ status: "approved", ...approved })
+    })
+
+    const pause = Effect.gen(function* () {
+      const actor = yield* administrators.require
+      const { expiresInMs = null, reason, storeId = null } = yield* readBody(PauseBody)
+      return json({
+        status: "paused",
+        pause: yield* administration.pause({ storeId, reason, expiresInMs }, actor)
+      })
+    })
+
+    const resume = Effect.gen(function* () {
+      const actor = yield* administrators.require
+      const { storeId = null } = yield* readBody(ResumeBody, { whenEmpty: "{}" })
+      const wasPaused = yield* administration.resume(storeId, actor)
+      return json({ status: wasPaused ? "resumed" : "not_paused", storeId })
+    })
+
+    const audit = Effect.gen(function* () {
+      yield* administrators.require
+      const {
+        action = null,
+        before = null,
+        limit = DEFAULT_AUDIT_PAGE,
+        verify
+      } = yield* decodeQuery(AuditQuery)
+      const records = yield* administration.audit({ limit, before, action })
+      return json({
+        records: records.map((record) => ({ ...record, at: new Date(record.at).toISOString() })),
+        nextBefore: records.length < limit ? null : (records.at(-1)?.seq ?? null),
+        ...(verify === true ? { verification: yield* administration.verifyAudit } : {})
+      })
+    })
+
+    const resetBreaker = (name: string) =>
+      Effect.gen(function* () {
+        const actor = yield* administrators.require
+        return json(yield* Effect.mapError(administration.resetBreaker(name, actor), unknownBreaker))
+      })
+
+    return handlers
+      .handleRaw("reconcile", () => answer(reconcile))
+      .handleRaw("plan", () => answer(plan))
+      .handleRaw("approve", () => answer(approve))
+      .handleRaw("pause", () => answer(pause))
+      .handleRaw("resume", () => answer(resume))
+      .handleRaw("audit", () => answer(audit))
+      .handleRaw("resetBreaker", ({ path: { name } }) => answer(resetBreaker(name)))
   })
 )

@@ -5,6 +5,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import { Administration } from "../../orchestration/Administration.ts"
 import { Operations } from "../../orchestration/Operations.ts"
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
@@ -17,6 +18,7 @@ import { version } from "../Version.ts"
 export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const operations = yield* Operations
+    const administration = yield* Administration
     const administrators = yield* Administrators
     const startedAt = yield* Clock.currentTimeMillis
 
@@ -41,9 +43,18 @@ export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
         : json({ status: "unavailable", check: "ready", reason: state.reason }, 503)
     )
 
+    const probe = (check: "db" | "auth-worker" | "sync") =>
+      Effect.gen(function* () {
+        const { detail, healthy } = yield* administration.probe(check)
+        return json({ status: healthy ? "ok" : "unavailable", check, ...detail }, healthy ? 200 : 503)
+      })
+
     return handlers
       .handleRaw("health", () => answer(health))
       .handleRaw("live", () => Effect.succeed(json({ status: "ok", check: "live" })))
       .handleRaw("ready", () => ready)
+      .handleRaw("db", () => answer(probe("db")))
+      .handleRaw("authWorker", () => answer(probe("auth-worker")))
+      .handleRaw("sync", () => answer(probe("sync")))
   })
 )

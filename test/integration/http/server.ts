@@ -12,6 +12,8 @@ import * as Scope from "effect/Scope"
 import { connect } from "node:net"
 import * as HttpLayer from "../../../src/http/HttpLayer.ts"
 import { HttpServer } from "../../../src/http/HttpServer.ts"
+import { Administration } from "../../../src/orchestration/Administration.ts"
+import { type AdministrationService, quietAdministration } from "./administration.ts"
 import { Operations } from "../../../src/orchestration/Operations.ts"
 
 export const TOKEN = "admin-token"
@@ -104,6 +106,7 @@ export interface Started {
 
 export interface StartOptions {
   readonly operations?: Partial<OperationsService>
+  readonly administration?: Partial<AdministrationService>
   readonly tokens?: ReadonlyArray<string>
   readonly secrets?: ReadonlyArray<string>
   readonly requireSignature?: boolean
@@ -136,6 +139,7 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
     }
   }).pipe(
     Layer.provide(Layer.succeed(Operations, { ...quiet, ...options.operations })),
+    Layer.provide(Layer.succeed(Administration, { ...quietAdministration, ...options.administration })),
     Layer.provide(Logger.replace(Logger.defaultLogger, logger))
   )
   const scope = Effect.runSync(Scope.make())
