@@ -34,7 +34,10 @@ const startedAt = (pid: number) =>
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8")
     // Fields after the name, which is in parentheses and may hold anything; the state is the 3rd, the start the 22nd.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    if (fields[0] === "Z") throw new Error("ended, and not yet reaped")
+    // A zombie whose other threads are still ending goes on holding its files and ports.
+    if (fields[0] === "Z" && (await readdir(`/proc/${pid}/task`)).length <= 1) {
+      throw new Error("ended, and not yet reaped")
+    }
     return `${boot.trim()} ${fields[19] ?? ""}`
   })
 
