@@ -1,0 +1,266 @@
+import { it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as TestClock from "effect/TestClock"
+import { describe, expect } from "vitest"
+import { Administration } from "../../../src/orchestration/Administration.ts"
+import { Operations } from "../../../src/orchestration/Operations.ts"
+import { WorkspaceOrchestrator } from "../../../src/orchestration/WorkspaceOrchestrator.ts"
+import { WorkspaceReconciler } from "../../../src/orchestration/WorkspaceReconciler.ts"
+import { unavailable } from "../../support/FakeDirectory.ts"
+import { makeWorld, type WorldOptions } from "../../support/World.ts"
+
+const actor = { name: "ada", address: "127.0.0.1" }
+/** Lets everything that can happen now happen. */
+const settle = TestClock.adjust(10)
+const resync = TestClock.adjust(66_000)
+const forty = Array.from({ length: 40 }, (_, index) => `ws-${String(index).padStart(2, "0")}`)
+
+const inWorld = <A, E>(
+  options: WorldOptions,
+  body: (
+    world: ReturnType<typeof makeWorld>,
+    services: {
+      readonly administration: (typeof Administration)["Service"]
+      readonly operations: (typeof Operations)["Service"]
+      readonly orchestrator: (typeof WorkspaceOrchestrator)["Service"]
+    }
+  ) => Effect.Effect<A, E>
+) => {
+  const world = makeWorld(options)
+  return Effect.gen(function* () {
+    const services = {
+      administration: yield* Administration,
+      operations: yield* Operations,
+      orchestrator: yield* WorkspaceOrchestrator
+    }
+    const reconciler = yield* WorkspaceReconciler
+    yield* reconciler.start
+    yield* settle
+    return yield* body(world, services)
+  }).pipe(Effect.provide(world.layer))
+}
+
+describe("the removal guard and its approval", () => {
+  it.effect("an approval of the held plan stops exactly its workspaces, and a wrong hash none", () =>
+    inWorld({ workspaces: forty }, (world, { administration, orchestrator }) =>
+      Effect.gen(function* () {
+        for (const id of forty.slice(0, 30)) world.directory.remove(id)
+        yield* resync
+        yield* resync
+        const { guard } = yield* administration.plan
+        expect(guard.storeIds).toEqual(forty.slice(0, 30))
+
+        const refused = yield* Effect.either(administration.approve("0000000000000000", actor))
+        expect(Either.isLeft(refused) && refused.left.currentHash).toBe(guard.planHash)
+        yield* settle
+        expect(orchestrator.listMonitored()).toEqual(forty)
+
+        world.directory.create("ws-new")
+        yield* resync
+        expect(orchestrator.listMonitored()).toHaveLength(41)
+
+        yield* administration.approve(guard.planHash ?? "", actor)
+        yield* settle
+        expect(orchestrator.listMonitored()).toEqual([...forty.slice(30), "ws-new"])
+      })
+    )
+  )
+
+  it.effect("a plan that has changed needs another approval", () =>
+    inWorld({ workspaces: forty }, (world, { administration, orchestrator }) =>
+      Effect.gen(function* () {
+        for (const id of forty.slice(0, 20)) world.directory.remove(id)
+        yield* resync
+        yield* resync
+        const { planHash } = (yield* administration.plan).guard
+        world.directory.remove("ws-25")
+        yield* resync
+        yield* resync
+        const outcome = yield* Effect.either(administration.approve(planHash ?? "", actor))
+        expect(Either.isLeft(outcome)).toBe(true)
+        expect(orchestrator.listMonitored()).toEqual(forty)
+      })
+    )
+  )
+
+  it.effect("one removal per list, without end, trips the guard as well", () =>
+    inWorld({ workspaces: forty, intervalMs: 1_000 }, (world, { administration, orchestrator }) =>
+      Effect.gen(function* () {
+        for (const id of forty) {
+          world.directory.remove(id)
+          yield* TestClock.adjust(1_200)
+        }
+        // 20 % of forty, and not one more.
+        expect(orchestrator.listMonitored()).toHaveLength(32)
+        expect((yield* administration.plan).guard.tripped).toBe(true)
+      })
+    )
+  )
+
+  it.effect("reappearing cancels the removal, and the guard lets go", () =>
+    inWorld({ workspaces: forty }, (world, { administration, orchestrator }) =>
+      Effect.gen(function* () {
+        for (const id of forty.slice(0, 30)) world.directory.remove(id)
+        yield* resync
+        yield* resync
+        for (const id of forty.slice(0, 30)) world.directory.create(id)
+        yield* resync
+        expect((yield* administration.plan).guard.tripped).toBe(false)
+        expect((yield* administration.plan).differs).toBe(false)
+        expect(orchestrator.listMonitored()).toEqual(forty)
+      })
+    )
+  )
+})
+
+describe("the grace", () => {
+  it.effect("keeps a removed workspace monitored until it is over", () =>
+    inWorld({ workspaces: ["ws-a", "ws-b"], graceMs: 300_000 }, (world, { administration, orchestrator }) =>
+      Effect.gen(function* () {
+        world.directory.remove("ws-b")
+        yield* TestClock.adjust(200_000)
+        expect(orchestrator.listMonitored()).toEqual(["ws-a", "ws-b"])
+        const explanation = yield* administration.explain("ws-b")
+        expect(explanation.blockedBy.map(({ reason }) => reason)).toEqual(["grace"])
+        yield* TestClock.adjust(200_000)
+        expect(orchestrator.listMonitored()).toEqual(["ws-a"])
+      })
+    )
+  )
+})
+
+describe("a pause", () => {
+  it.effect("of the loop lets nothing be opened or closed, never looks green, and ends with its resume", () =>
+    inWorld({ workspaces: ["ws-a", "ws-b"] }, (world, { administration, operations, orchestrator }) =>
+      Effect.gen(function* () {
+        yield* administration.pause({ storeId: null, reason: "maintenance", expiresInMs: null }, actor)
+        expect((yield* operations.health).status).toBe("degraded")
+        world.directory.create("ws-c")
+        world.directory.remove("ws-b")
+        yield* resync
+        yield* resync
+        expect(orchestrator.listMonitored()).toEqual(["ws-a", "ws-b"])
+        const plan = yield* administration.plan
+        expect(plan.held).toEqual(expect.arrayContaining([{ storeId: "ws-c", reason: "paused" }]))
+        expect(yield* administration.resume(null, actor)).toBe(true)
+        yield* settle
+        expect(orchestrator.listMonitored()).toEqual(["ws-a", "ws-c"])
+        expect((yield* operations.health).status).toBe("healthy")
+      })
+    )
+  )
+
+  it.effect("of one workspace holds that one alone, and ends when it expires", () =>
+    inWorld({ workspaces: ["ws-a"] }, (world, { administration, orchestrator }) =>
+      Effect.gen(function* () {
+        yield* administration.pause({ storeId: "ws-b", reason: "debugging", expiresInMs: 100_000 }, actor)
+        world.directory.create("ws-b")
+        world.directory.create("ws-c")
+        yield* resync
+        expect(orchestrator.listMonitored()).toEqual(["ws-a", "ws-c"])
+        expect((yield* administration.explain("ws-b")).summary).toContain("paused by ada (debugging)")
+        yield* TestClock.adjust(40_000)
+        expect(orchestrator.listMonitored()).toEqual(["ws-a", "ws-b", "ws-c"])
+      })
+    )
+  )
+})
+
+describe("an explanation", () => {
+  it.effect("names the backoff of a store that cannot be opened, and what it says", () =>
+    inWorld({ workspaces: ["ws-a"] }, (world, { administration }) =>
+      Effect.gen(function* () {
+        world.backend.setOpenFault("ws-b", "rejected")
+        world.directory.create("ws-b")
+        yield* resync
+        const explanation = yield* administration.explain("ws-b")
+        expect(explanation.blockedBy.map(({ reason }) => reason)).toEqual(["backoff"])
+        expect(explanation.lastError?.code).toBe("StoreOpen_rejected")
+        expect(explanation.nextAttemptAt).not.toBeNull()
+        expect(explanation.nextStep).toContain("wso reconcile ws-b")
+      })
+    )
+  )
+
+  it.effect("names the breaker when the source cannot be asked", () =>
+    inWorld({ workspaces: ["ws-a"] }, (world, { administration }) =>
+      Effect.gen(function* () {
+        world.directory.break(unavailable)
+        yield* TestClock.adjust(100_000)
+        const explanation = yield* administration.explain("ws-unheard-of")
+        expect(explanation.blockedBy.map(({ reason }) => reason)).toEqual(["breaker"])
+        expect(explanation.desired.state).toBe("unknown")
+      })
+    )
+  )
+
+  it.effect("says that a removed workspace is not desired, and that an unheard one is unknown", () =>
+    inWorld({ workspaces: ["ws-a", "ws-b"] }, (world, { administration }) =>
+      Effect.gen(function* () {
+        world.directory.remove("ws-b")
+        yield* resync
+        yield* resync
+        const removed = yield* administration.explain("ws-b")
+        expect(removed.summary).toContain("not desired")
+        expect(removed.transitions.map(({ type }) => type)).toEqual([
+          "monitoring_started",
+          "monitoring_stopped"
+        ])
+        const unknown = yield* Effect.either(administration.explain("ws-unheard-of"))
+        expect(Either.isLeft(unknown) && unknown.left._tag).toBe("UnknownWorkspace")
+      })
+    )
+  )
+})
+
+describe("the audit trail", () => {
+  it.effect("has who did what, and its chain holds", () =>
+    inWorld({ workspaces: ["ws-a"] }, (_world, { administration }) =>
+      Effect.gen(function* () {
+        yield* administration.pause({ storeId: "ws-a", reason: "why not", expiresInMs: null }, actor)
+        yield* administration.resume("ws-a", actor)
+        yield* Effect.either(administration.approve("ffffffffffffffff", actor))
+        const records = yield* administration.audit({ limit: 10, before: null, action: null })
+        expect(records.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
+          "removal.approved refused",
+          "workspace.resumed succeeded",
+          "workspace.paused succeeded"
+        ])
+        expect(yield* administration.verifyAudit).toEqual({ intact: true, records: 3, firstBrokenSeq: null })
+      })
+    )
+  )
+})
+
+describe("self-healing", () => {
+  it.effect("a store that keeps dying is opened ever more seldom, and visibly so", () =>
+    inWorld({ workspaces: ["ws-a"], intervalMs: 300_000 }, (world, { administration }) =>
+      Effect.gen(function* () {
+        for (let death = 0; death < 6; death++) {
+          world.backend.kill("ws-a")
+          yield* settle
+        }
+        const opened = world.backend.openCount("ws-a")
+        expect(opened).toBeLessThanOrEqual(3)
+        expect((yield* administration.explain("ws-a")).blockedBy.map(({ reason }) => reason)).toEqual([
+          "flapping"
+        ])
+        yield* TestClock.adjust(5_000)
+        expect((yield* administration.explain("ws-a")).monitored).toBe(true)
+      })
+    )
+  )
+
+  it.effect("a store that hears nothing beyond the limit is opened afresh", () =>
+    inWorld({ workspaces: ["ws-a"], intervalMs: 300_000 }, (world) =>
+      Effect.gen(function* () {
+        world.backend.setConnected("ws-a", false)
+        yield* TestClock.adjust(50_000)
+        expect(world.backend.openCount("ws-a")).toBe(1)
+        yield* TestClock.adjust(20_000)
+        expect(world.backend.openCount("ws-a")).toBe(2)
+      })
+    )
+  )
+})
