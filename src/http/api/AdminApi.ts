@@ -7,53 +7,21 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { adminOnly } from "./AdminSecurity.ts"
-import { ErrorBody, IsoTime, RunResult, StoreId } from "./Common.ts"
+import {
+  ApproveAnswer,
+  Disabled,
+  DryRunAnswer,
+  PauseAnswer,
+  PlanChanged,
+  ReconcileAnswer,
+  ReconcileFailure,
+  ReconcileOneAnswer,
+  ResumeAnswer,
+  TooSoon
+} from "./AdminViews.ts"
+import { ErrorBody, StoreId } from "./Common.ts"
 import { describeQuery, Flag, shortText, wholeNumber } from "./Query.ts"
-import { Audit, Breaker, Pause, Plan } from "./Views.ts"
-
-export const ReconcileAnswer = Schema.Struct({
-  status: Schema.Literal("completed", "partial"),
-  durationMs: Schema.Number,
-  driftCount: Schema.Int,
-  result: RunResult,
-  incidentDashboardUrl: Schema.NullOr(Schema.String),
-  triggeredAt: IsoTime
-}).annotations({ identifier: "ReconcileAnswer" })
-
-/** What has become of the one workspace, as a webhook would be told. */
-export const ReconcileOneAnswer = Schema.Struct({
-  status: Schema.Literal(
-    "monitoring_started",
-    "already_monitored",
-    "monitoring_stopped",
-    "already_stopped",
-    "reconcile_queued"
-  ),
-  storeId: Schema.String,
-  reason: Schema.optional(Schema.String),
-  durationMs: Schema.Number
-}).annotations({ identifier: "ReconcileOneAnswer" })
-
-export const DryRunAnswer = Schema.Struct({
-  status: Schema.Literal("planned"),
-  ...Plan.fields
-}).annotations({
-  identifier: "DryRunAnswer"
-})
-
-const ReconcileFailure = Schema.Struct({
-  status: Schema.Literal("failed"),
-  durationMs: Schema.Number,
-  ...ErrorBody.fields
-}).annotations({ identifier: "ReconcileFailure" })
-
-const TooSoon = Schema.Struct({ retryAfterMs: Schema.Number, ...ErrorBody.fields }).annotations({
-  identifier: "ReconcileTooSoon"
-})
-
-const Disabled = Schema.Struct({ reason: Schema.String, ...ErrorBody.fields }).annotations({
-  identifier: "Disabled"
-})
+import { Audit, Breaker, Plan } from "./Views.ts"
 
 /** `storeId` reconciles one workspace; `dryRun` answers the plan and changes nothing. */
 export const ReconcileQuery = Schema.Struct({
@@ -93,17 +61,6 @@ export const ApproveRequest = Schema.Struct({
   })
 }).annotations({ identifier: "ApproveRequest", description: "a JSON object" })
 
-export const ApproveAnswer = Schema.Struct({
-  status: Schema.Literal("approved"),
-  planHash: Schema.String,
-  storeIds: Schema.Array(Schema.String)
-}).annotations({ identifier: "ApproveAnswer" })
-
-const PlanChanged = Schema.Struct({
-  currentPlanHash: Schema.NullOr(Schema.String),
-  ...ErrorBody.fields
-}).annotations({ identifier: "PlanChanged" })
-
 const approve = HttpApiEndpoint.post("approve", "/admin/removals/approve")
   .setPayload(ApproveRequest)
   .addSuccess(ApproveAnswer)
@@ -135,10 +92,6 @@ export const PauseBody = Schema.Struct({
   )
 }).annotations({ identifier: "PauseRequest", description: "a JSON object" })
 
-export const PauseAnswer = Schema.Struct({ status: Schema.Literal("paused"), pause: Pause }).annotations({
-  identifier: "PauseAnswer"
-})
-
 const pause = HttpApiEndpoint.post("pause", "/admin/pause")
   .setPayload(PauseBody)
   .addSuccess(PauseAnswer)
@@ -150,11 +103,6 @@ export const ResumeBody = Schema.Struct({ storeId: Schema.optional(StoreId) }).a
   identifier: "ResumeRequest",
   description: "a JSON object"
 })
-
-export const ResumeAnswer = Schema.Struct({
-  status: Schema.Literal("resumed", "not_paused"),
-  storeId: Schema.NullOr(Schema.String)
-}).annotations({ identifier: "ResumeAnswer" })
 
 const resume = HttpApiEndpoint.post("resume", "/admin/resume")
   .setPayload(ResumeBody)

@@ -9,19 +9,13 @@ import * as Schema from "effect/Schema"
 import { adminOnly } from "./AdminSecurity.ts"
 import { ErrorBody } from "./Common.ts"
 import { describeQuery, shortText, wholeNumber } from "./Query.ts"
-import { Breaker, ErrorGroup, Explanation, Queue, Stuck } from "./Views.ts"
+import { CircuitBreakers, Explanation, Queue, RecentErrors, StuckList } from "./Views.ts"
 
 /** How long something must have been out of place to count as stuck, if the query does not say. */
 export const DEFAULT_STUCK_MS = 60_000
 const MAX_STUCK_MS = 604_800_000
 
 export const StuckQuery = Schema.Struct({ olderThanMs: Schema.optional(wholeNumber(0, MAX_STUCK_MS)) })
-
-export const StuckList = Schema.Struct({ stuck: Schema.Array(Stuck) })
-
-export const CircuitBreakers = Schema.Struct({ circuitBreakers: Schema.Array(Breaker) })
-
-export const RecentErrors = Schema.Struct({ errors: Schema.Array(ErrorGroup) })
 
 /** `after` is for who cannot set `Last-Event-ID`; 0 begins with the oldest event that is kept. */
 export const EventsQuery = Schema.Struct({ after: Schema.optional(shortText(64)) })

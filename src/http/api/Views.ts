@@ -195,3 +195,9 @@ export const Event = Schema.Struct({
   storeId: Nullable.string,
   message: Schema.String
 }).annotations({ identifier: "Event" })
+
+export const StuckList = Schema.Struct({ stuck: Schema.Array(Stuck) })
+
+export const CircuitBreakers = Schema.Struct({ circuitBreakers: Schema.Array(Breaker) })
+
+export const RecentErrors = Schema.Struct({ errors: Schema.Array(ErrorGroup) })

@@ -2,8 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { afterEach, describe, expect, it } from "vitest"
-import { Health } from "../../../src/http/api/HealthApi.ts"
-import { ReconcileAnswer } from "../../../src/http/api/AdminApi.ts"
+import { Health } from "../../../src/http/api/HealthViews.ts"
+import { ReconcileAnswer } from "../../../src/http/api/AdminViews.ts"
 import {
   type Actor,
   type ManualRun,

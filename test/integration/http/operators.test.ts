@@ -7,7 +7,7 @@ import {
   PauseAnswer,
   ReconcileOneAnswer,
   ResumeAnswer
-} from "../../../src/http/api/AdminApi.ts"
+} from "../../../src/http/api/AdminViews.ts"
 import * as Views from "../../../src/http/api/Views.ts"
 import { PlanMismatch, UnknownBreaker, UnknownWorkspace } from "../../../src/orchestration/Administration.ts"
 import type { AuditRecord } from "../../../src/orchestration/Audit.ts"
