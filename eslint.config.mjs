@@ -23,7 +23,7 @@ const importDirection = folders.map((folder) => {
                   }
                 ]),
             {
-              regex: "^\\.\\./(config|main)\\.ts$",
+              regex: "^(\\.\\./)+(config|main|server)\\.ts$",
               message: "Only main and dev see the configuration; take an options object instead."
             }
           ].filter((pattern) => folder !== "dev" || pattern.group !== undefined)
@@ -53,16 +53,31 @@ export default tseslint.config(
       // An Effect generator without a yield, and `void` as a type argument, are idiomatic Effect.
       "require-yield": "off",
       "@typescript-eslint/no-invalid-void-type": "off",
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true }
+      ],
       "@typescript-eslint/no-confusing-void-expression": "off",
       // Tags are classes without members, and namespaces of constructors are Effect's own idiom.
       "@typescript-eslint/no-extraneous-class": "off",
       // The tagged errors of effect/Schema are Errors; the rule cannot see it through the generated base class.
       "@typescript-eslint/only-throw-error": "off",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "ImportExpression[source.value=/^\\.\\./]",
+          message: "The arrows between folders hold for dynamic imports too: import from your own folder."
+        },
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: "Time comes from Effect's Clock."
+        }
+      ],
       "no-restricted-properties": [
         "error",
         { object: "process", property: "env", message: "The environment is read in src/config.ts only." },
         { object: "Date", property: "now", message: "Time comes from Effect's Clock." },
+        { object: "performance", property: "now", message: "Time comes from Effect's Clock." },
         { object: "Math", property: "random", message: "Randomness comes from Effect's Random." }
       ]
     }
@@ -70,12 +85,32 @@ export default tseslint.config(
   ...importDirection,
   {
     // Node's own scripts, the tests and the edges may see the process.
-    files: ["scripts/**", "test/**", "bench/**", "spec/**", "*.config.*", "src/config.ts", "eslint.config.mjs"],
-    rules: { "no-restricted-properties": "off" }
+    files: [
+      "scripts/**",
+      "test/**",
+      "bench/**",
+      "spec/**",
+      "*.config.*",
+      "src/config.ts",
+      "eslint.config.mjs"
+    ],
+    rules: { "no-restricted-properties": "off", "no-restricted-syntax": "off" }
   },
   {
     files: ["**/*.mjs", "**/*.js"],
     extends: [tseslint.configs.disableTypeChecked],
-    languageOptions: { globals: { console: "readonly", process: "readonly", URL: "readonly", fetch: "readonly", setTimeout: "readonly", Buffer: "readonly", performance: "readonly", AbortSignal: "readonly", crypto: "readonly" } }
+    languageOptions: {
+      globals: {
+        console: "readonly",
+        process: "readonly",
+        URL: "readonly",
+        fetch: "readonly",
+        setTimeout: "readonly",
+        Buffer: "readonly",
+        performance: "readonly",
+        AbortSignal: "readonly",
+        crypto: "readonly"
+      }
+    }
   }
 )

@@ -191,7 +191,7 @@ export const make = (options: Options) =>
     }
 
     const judgeNow = (): Verdict =>
-      judge(candidates(), desired.size(), removals, clock.unsafeCurrentTimeMillis(), options.guard)
+      judge(candidates(), desired.removable(), removals, clock.unsafeCurrentTimeMillis(), options.guard)
 
     const factsOf = (id: string, byId: ById): Facts => ({
       desired: desired.get(id),

@@ -2,6 +2,7 @@
  * The loop around the controller: when the directory is read, which runs there are, and how they ended. The resync
  * makes it correct; nudges only make it fast (law 1), and losing every one of them costs latency.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -277,6 +278,23 @@ export const make = (options: Options) =>
       yield* sleepUntilNext(delayMs, error === undefined ? startedAt : now, now)
     })
 
+    /** A defect costs one run and never the loop: nobody would notice that it has ended. */
+    const afterDefect = (defect: unknown) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        state = {
+          ...state,
+          lastRunCompletedAt: now,
+          consecutiveFailures: state.consecutiveFailures + 1,
+          failures: state.failures + 1,
+          lastError: { code: "Defect", message: "A defect of this program; the log has the cause", at: now }
+        }
+        yield* Effect.logError("workspace_reconciler.run_defect", Cause.die(defect)).pipe(
+          Effect.annotateLogs({ category: "workspace_orchestration", operation: "reconcile" })
+        )
+        yield* sleepUntilNext(options.intervalMs, now, now)
+      })
+
     const nudgeOutcome = (id: string, wasMonitored: boolean): NudgeOutcome => {
       const isMonitored = orchestrator.isMonitored(id)
       const isDesired = desired.get(id)._tag === "Present"
@@ -347,7 +365,9 @@ export const make = (options: Options) =>
           return
         }
         if (known.size > 0) yield* Effect.forkIn(firstPassOver(known), scope)
-        yield* FiberHandle.run(loop, Effect.forever(scheduledRun), { onlyIfMissing: true })
+        yield* FiberHandle.run(loop, Effect.forever(Effect.catchAllDefect(scheduledRun, afterDefect)), {
+          onlyIfMissing: true
+        })
       }),
       stop: Effect.zipRight(FiberHandle.clear(loop), controller.stop),
       reconcile: runWith("now", LONG_SETTLE_MS),

@@ -77,6 +77,9 @@ const malformed = (error: ParseResult.ParseError): DirectoryMalformed => {
   })
 }
 
+const malformedBody = (problem: string): DirectoryMalformed =>
+  new DirectoryMalformed({ path: "body", message: `The directory's answer ${problem}` })
+
 const isTransient = (error: DirectoryError): boolean =>
   error._tag === "DirectoryUnavailable" && error.retryAfterMs === null && error.reason !== "timeout"
 
@@ -164,9 +167,16 @@ const make = (options: Options) =>
         })
       )
 
+    const parseJson = Schema.decodeUnknown(Schema.parseJson())
     const decode = <A, I>(schema: Schema.Schema<A, I>) => {
-      const parse = Schema.decodeUnknown(Schema.parseJson(schema))
-      return (text: string) => Effect.mapError(parse(text), malformed)
+      const decodeValue = Schema.decodeUnknown(schema)
+      return (text: string) =>
+        // The parser's own message quotes the text.
+        Effect.mapError(parseJson(text), () => malformedBody("is not JSON")).pipe(
+          Effect.flatMap((value) => Effect.mapError(decodeValue(value), malformed)),
+          // Schema describes a wrong value before anybody asks, and one nested deeply exhausts the stack.
+          Effect.catchAllDefect(() => Effect.fail(malformedBody("cannot be read")))
+        )
     }
     const decodeList = decode(ListBody)
     const decodeChanges = decode(ChangesBody)
@@ -179,6 +189,8 @@ const make = (options: Options) =>
         const ids = new Set<string>()
         let rows = 0
         let cursor: string | undefined
+        const cursors = new Set<string>()
+        let total = 0
         let first: typeof ListBody.Type | undefined
         let firstEtag: string | undefined
         for (let page = 0; page < MAX_PAGES; page++) {
@@ -205,11 +217,11 @@ const make = (options: Options) =>
             })
           }
           rows += body.workspaces.length
+          total = Math.max(total, body.metadata?.totalWorkspaces ?? 0)
           for (const row of body.workspaces) ids.add(row.instanceId)
           const next = body.metadata?.nextCursor ?? undefined
           if (next === undefined || next === "") {
-            const total = body.metadata?.totalWorkspaces
-            if (total !== undefined && total > rows) {
+            if (total > rows) {
               return yield* new DirectoryInconsistent({
                 reason: "incomplete",
                 message: `The directory announces ${total} workspaces and lists ${rows} rows`
@@ -224,7 +236,8 @@ const make = (options: Options) =>
               features: featureSet(first.metadata?.features)
             })
           }
-          if (next === cursor) break
+          if (cursors.has(next)) break
+          cursors.add(next)
           cursor = next
         }
         return yield* new DirectoryInconsistent({

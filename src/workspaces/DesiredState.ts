@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
-import { DirectoryInconsistent, type DirectoryError } from "./DirectoryError.ts"
+import { DirectoryInconsistent, DirectoryUnavailable, type DirectoryError } from "./DirectoryError.ts"
 import * as SnapshotStore from "./SnapshotStore.ts"
 import type { Absence, Entry, Snapshot } from "./SnapshotStore.ts"
 import type { Feature } from "./Workspace.ts"
@@ -86,6 +86,8 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
     /** Every id that is desired or absent but not yet stopped. */
     readonly ids: () => Iterable<string>
     readonly size: () => number
+    /** How many of them the directory, and not STORE_IDS, has made desired. */
+    readonly removable: () => number
     /** The absent ones with their evidence. */
     readonly absences: () => ReadonlyMap<string, Absence>
     readonly view: () => View
@@ -121,13 +123,18 @@ export const make = (options: Options) =>
     const directory = yield* WorkspaceDirectory
     const store = yield* SnapshotStore.SnapshotStore
     const scope = yield* Effect.scope
+    const clock = yield* Effect.clock
     const pinned: ReadonlySet<string> = new Set(options.pinned)
     const listeners = new Set<(accepted: Accepted) => Effect.Effect<void>>()
 
     const loaded = yield* store.load
     const entries = new Map<string, Entry>(Option.isSome(loaded) ? loaded.value.entries : [])
     const absent = new Map<string, Absence>()
-    for (const [id, entry] of entries) if (entry.absence !== null) absent.set(id, entry.absence)
+    for (const [id, entry] of entries) {
+      if (entry.absence === null) continue
+      if (pinned.has(id)) entries.delete(id)
+      else absent.set(id, entry.absence)
+    }
     let meta: Omit<Snapshot, "entries"> | undefined = Option.getOrUndefined(loaded)
     let source: Source = meta !== undefined ? "snapshot" : pinned.size > 0 ? "static" : "none"
     let lastError: RefreshError | null = null
@@ -173,7 +180,10 @@ export const make = (options: Options) =>
         const touched = new Set<string>()
         for (const id of listing.ids) set(id, null, touched)
         for (const [id, entry] of entries) {
-          if (!listing.ids.has(id)) set(id, missed(entry, now), touched)
+          if (listing.ids.has(id)) continue
+          // What STORE_IDS names is desired without the directory: its absence there is no evidence of anything.
+          if (pinned.has(id)) entries.delete(id)
+          else set(id, missed(entry, now), touched)
         }
         meta = {
           revision: listing.revision,
@@ -200,6 +210,7 @@ export const make = (options: Options) =>
         for (const { instanceId, kind } of changes.changes) {
           const entry = entries.get(instanceId)
           if (kind === "upsert") set(instanceId, null, touched)
+          else if (pinned.has(instanceId)) entries.delete(instanceId)
           else if (entry !== undefined) {
             const since = entry.absence?.since ?? now
             set(
@@ -224,7 +235,9 @@ export const make = (options: Options) =>
       directory.changes(since).pipe(
         Effect.map(
           Option.map(({ changes }) => {
-            for (const { instanceId, kind } of changes) {
+            // The feed may be newer than the list: what it deletes and creates again is not deleted.
+            const last = new Map(changes.map(({ instanceId, kind }) => [instanceId, kind]))
+            for (const [instanceId, kind] of last) {
               const absence = absent.get(instanceId)
               if (kind === "delete" && absence !== undefined)
                 set(instanceId, { ...absence, kind: "deleted" }, touched)
@@ -260,6 +273,7 @@ export const make = (options: Options) =>
       return touched
     })
 
+    let leftAloneUntil = 0
     /** A token bucket: waits until one more list may be read. Flights come one at a time, so nobody overtakes. */
     let tokens = PACED_LISTS_BURST
     let refilledAt = yield* Clock.currentTimeMillis
@@ -279,7 +293,19 @@ export const make = (options: Options) =>
           // None is a 410: the feed no longer reaches back to our revision, so the list is read instead.
           if (Option.isSome(touched)) return touched.value
         }
-        if (kind !== "resync") yield* pace
+        if (kind !== "resync") {
+          const now = yield* Clock.currentTimeMillis
+          // Nobody who only nudges asks a directory that has asked to be left alone until then.
+          if (now < leftAloneUntil) {
+            return yield* new DirectoryUnavailable({
+              reason: "status",
+              status: null,
+              retryAfterMs: leftAloneUntil - now,
+              message: "The directory has asked not to be called yet (Retry-After)"
+            })
+          }
+          yield* pace
+        }
         return yield* readList
       })
 
@@ -295,6 +321,9 @@ export const make = (options: Options) =>
         ),
         Effect.tapError((error) =>
           Effect.sync(() => {
+            if (error._tag === "DirectoryUnavailable" && error.retryAfterMs !== null) {
+              leftAloneUntil = clock.unsafeCurrentTimeMillis() + error.retryAfterMs
+            }
             // That the breaker is open explains less than the failure that has opened it.
             if (error._tag !== "CircuitOpen" || lastError === null) lastError = error
           })
@@ -355,6 +384,11 @@ export const make = (options: Options) =>
       size: () => {
         let count = entries.size
         for (const id of pinned) if (!entries.has(id)) count++
+        return count
+      },
+      removable: () => {
+        let count = entries.size
+        for (const id of pinned) if (entries.has(id)) count--
         return count
       },
       absences: () => absent,

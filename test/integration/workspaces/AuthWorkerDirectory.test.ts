@@ -158,6 +158,7 @@ describe("AuthWorkerDirectory", () => {
         error: { _tag: "DirectoryRejected", status: 403 }
       },
       { name: "HTML", answer: raw(html), error: { _tag: "DirectoryMalformed", path: "body" } },
+      { name: "plain text", answer: raw(SECRET), error: { _tag: "DirectoryMalformed", path: "body" } },
       { name: "nothing", answer: raw(""), error: { _tag: "DirectoryMalformed", path: "body" } },
       { name: "null", answer: json(null), error: { _tag: "DirectoryMalformed", path: "body" } },
       { name: "[]", answer: json([]), error: { _tag: "DirectoryMalformed" } },
@@ -233,6 +234,16 @@ describe("AuthWorkerDirectory", () => {
         name: "a cursor that never moves",
         answer: json(list(["ws-a"], { nextCursor: "again" })),
         error: { _tag: "DirectoryInconsistent", reason: "incomplete" }
+      },
+      {
+        name: "JSON nested without end",
+        answer: raw(`{"workspaces":${"[".repeat(100_000)}${"]".repeat(100_000)}}`),
+        error: { _tag: "DirectoryMalformed" }
+      },
+      {
+        name: "an id nested without end",
+        answer: raw(`{"workspaces":[{"instanceId":${"[".repeat(100_000)}${"]".repeat(100_000)}}]}`),
+        error: { _tag: "DirectoryMalformed" }
       },
       {
         name: "a reset connection",
@@ -475,6 +486,29 @@ describe("AuthWorkerDirectory", () => {
         const failure = yield* Effect.flip(directory.list(paged))
         expect(failure).toMatchObject({ _tag: "DirectoryInconsistent", reason: "revision-moved" })
         expect(server.asked).toHaveLength(8)
+      })
+    )
+
+    it.scopedLive(
+      "takes cursors that come round for pages that do not come to an end, without going round",
+      () =>
+        Effect.gen(function* () {
+          const circle: Answer = (asked, response) =>
+            page(["ws-a"], "3", asked.query.get("cursor") === "c1" ? "c2" : "c1")(asked, response)
+          const { directory, server } = yield* connect(circle)
+          expect(yield* Effect.flip(directory.list(paged))).toMatchObject({ reason: "incomplete" })
+          expect(server.asked.length).toBeLessThan(10)
+        })
+    )
+
+    it.scopedLive("counts the rows of all of them against the total that any of them announced", () =>
+      Effect.gen(function* () {
+        const short: Answer = (asked, response) =>
+          (asked.query.has("cursor")
+            ? json(list(["ws-b"]))
+            : json(list(["ws-a"], { totalWorkspaces: 3, nextCursor: "c1" })))(asked, response)
+        const { directory } = yield* connect(short)
+        expect(yield* Effect.flip(directory.list(paged))).toMatchObject({ reason: "incomplete" })
       })
     )
 

@@ -474,6 +474,17 @@ describe("DesiredState", () => {
       })
     )
 
+    it.scoped("explains nothing by a deletion that it takes back", () =>
+      Effect.gen(function* () {
+        const { directory, desired } = yield* withFeed
+        // Deleted before the list was read, created again before the feed was.
+        directory.lists(["ws-b"], { revision: "6", features })
+        directory.script.changes = () => changed("7", "-ws-a", "+ws-a")
+        yield* desired.refresh("resync")
+        expect(desired.absences().get("ws-a")?.kind).not.toBe("deleted")
+      })
+    )
+
     it.scoped("takes nothing from a list when it cannot be read", () =>
       Effect.gen(function* () {
         const { directory, desired } = yield* withFeed
