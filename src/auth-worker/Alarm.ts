@@ -6,7 +6,7 @@ import { Sql } from "./Sql.ts"
 
 /**
  * When the alarm looks after what is due already. The request that owes a webhook also starts its delivery; the alarm is for
- * the case that this process ends first, and a second's patience spares an alarm for every one that goes well.
+ * the case that this process ends first, and a second's patience spares an alarm for every one that goes well. While an answer is waited for it goes off every second.
  */
 const alarmLeadMs = 1_000
 
@@ -39,7 +39,7 @@ export const notBefore = (url: string) =>
   })
 
 /**
- * Sets the object's alarm to the earliest thing that it owes: a webhook, or compaction. Called in the transactions that
+ * Sets the object's alarm for the earliest thing that it owes: a webhook, or compaction. Called in the transactions that
  * change what is owed: the alarm survives a crash together with the debt, and fires after a restart without anything touching
  * the object. While webhooks are switched off, they wait for the first request that finds them on.
  */
@@ -60,5 +60,5 @@ export const armAlarm = Effect.gen(function* () {
       if (later !== null) times.push(Math.max(opens, later))
     }
   }
-  yield* sql.alarmAt(times.length === 0 ? Option.none() : Option.some(Math.min(...times)))
+  if (times.length > 0) yield* sql.alarmBy(Math.min(...times))
 })

@@ -30,8 +30,13 @@ export class Sql extends Context.Tag("auth-worker/Sql")<
      * Runs an effect, which must not wait, in one transaction: any failure or defect rolls back everything it wrote.
      */
     readonly transaction: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-    /** Asks for the object's alarm at a time (ms since the epoch), or for none. Takes part in a transaction. */
-    readonly alarmAt: (time: Option.Option<number>) => Effect.Effect<void>
+    /**
+     * Makes sure that the object's alarm goes off no later than a time (ms since the epoch). Takes part in a transaction. One
+     * that is set for earlier stays: it finds nothing to do and sets the next, which is cheaper than moving it at every write.
+     */
+    readonly alarmBy: (time: number) => Effect.Effect<void>
+    /** Says that the alarm has gone off: none is set any more. */
+    readonly alarmWentOff: Effect.Effect<void>
   }
 >() {}
 
@@ -39,39 +44,49 @@ export class Sql extends Context.Tag("auth-worker/Sql")<
 export const make = (
   storage: DurableObjectStorage,
   waitUntil: (promise: Promise<unknown>) => void
-): Context.Tag.Service<Sql> => ({
-  all: (query, ...bindings) => Effect.sync(() => storage.sql.exec<never>(query, ...bindings).toArray()),
-  first: (query, ...bindings) =>
-    Effect.sync(() => {
-      const next = storage.sql.exec<never>(query, ...bindings).next()
-      return next.done === true ? Option.none() : Option.some(next.value)
-    }),
-  run: (statement, ...bindings) =>
-    Effect.sync(() => {
-      storage.sql.exec(statement, ...bindings)
-    }),
-  transaction: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.runtime<R>().pipe(
-      Effect.flatMap((runtime) =>
-        Effect.suspend(() => {
-          // transactionSync rolls back when its closure throws: the exit is carried out beside the exception.
-          let exit: Exit.Exit<A, E> | undefined
-          try {
-            storage.transactionSync(() => {
-              exit = Runtime.runSyncExit(runtime, effect)
-              if (Exit.isFailure(exit)) throw new Rollback()
-            })
-          } catch (cause) {
-            if (!(cause instanceof Rollback)) return Effect.die(cause)
-          }
-          return exit ?? Effect.die(new Error("the transaction did not run"))
-        })
-      )
-    ),
-  alarmAt: (time) =>
-    Effect.sync(() => {
-      waitUntil(Option.isNone(time) ? storage.deleteAlarm() : storage.setAlarm(time.value))
+): Context.Tag.Service<Sql> => {
+  // What the alarm is set to, as far as this process knows; it knows nothing at first, after a rollback, and when it went off.
+  let alarm = Infinity
+  return {
+    all: (query, ...bindings) => Effect.sync(() => storage.sql.exec<never>(query, ...bindings).toArray()),
+    first: (query, ...bindings) =>
+      Effect.sync(() => {
+        const next = storage.sql.exec<never>(query, ...bindings).next()
+        return next.done === true ? Option.none() : Option.some(next.value)
+      }),
+    run: (statement, ...bindings) =>
+      Effect.sync(() => {
+        storage.sql.exec(statement, ...bindings)
+      }),
+    transaction: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.runtime<R>().pipe(
+        Effect.flatMap((runtime) =>
+          Effect.suspend(() => {
+            // transactionSync rolls back when its closure throws: the exit is carried out beside the exception.
+            let exit: Exit.Exit<A, E> | undefined
+            try {
+              storage.transactionSync(() => {
+                exit = Runtime.runSyncExit(runtime, effect)
+                if (Exit.isFailure(exit)) throw new Rollback()
+              })
+            } catch (cause) {
+              alarm = Infinity
+              if (!(cause instanceof Rollback)) return Effect.die(cause)
+            }
+            return exit ?? Effect.die(new Error("the transaction did not run"))
+          })
+        )
+      ),
+    alarmBy: (time) =>
+      Effect.sync(() => {
+        if (alarm <= time) return
+        alarm = time
+        waitUntil(storage.setAlarm(time))
+      }),
+    alarmWentOff: Effect.sync(() => {
+      alarm = Infinity
     })
-})
+  }
+}
 
 class Rollback extends Error {}

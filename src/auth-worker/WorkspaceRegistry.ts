@@ -3,7 +3,6 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import { type ApiError } from "./ApiError.ts"
 import { AuthConfig, decodeConfig } from "./AuthConfig.ts"
 import { makeDeliveries } from "./Deliveries.ts"
@@ -69,18 +68,22 @@ export class WorkspaceRegistry extends DurableObject<Env> implements RegistryStu
     )
   }
 
-  /** Delivers what is due, and forgets what is old. Never throws: the runtime would give up after six tries, and what is owed would be forgotten. */
+  /**
+   * Starts what is due, forgets what is old, and sets the next alarm; it does not wait for answers, as no second alarm goes off
+   * while one runs. Never throws: the runtime would give up after six tries, and what is owed would be forgotten.
+   */
   override alarm(): Promise<void> {
     return Effect.runPromise(
       Effect.gen(this, function* () {
+        yield* this.#sql.alarmWentOff
         const config = yield* this.#config
-        yield* this.#deliverDue(config)
+        this.ctx.waitUntil(Effect.runPromise(this.#deliverDue(config)))
         yield* this.#provide(Effect.zipRight(compactWhenDue, armAlarm), config)
       }).pipe(
         Effect.catchAllCause((cause) =>
           Effect.logError("the alarm failed", Cause.pretty(cause)).pipe(
             Effect.zipRight(Effect.clockWith((clock) => clock.currentTimeMillis)),
-            Effect.flatMap((now) => this.#sql.alarmAt(Option.some(now + alarmRetryMs)))
+            Effect.flatMap((now) => this.#sql.alarmBy(now + alarmRetryMs))
           )
         ),
         Effect.provide(logger)

@@ -31,6 +31,9 @@ const load = async (
   }
 }
 
+/** How often workerd is killed; CRASH_ROUNDS asks for more than the usual, and for figures. */
+const rounds = Number(process.env["CRASH_ROUNDS"] ?? "4")
+
 it("every acknowledged change and every owed webhook outlives kill -9 of workerd under load", async () => {
   const server = await startHookServer()
   const dataPath = await temporaryFolder()
@@ -42,7 +45,7 @@ it("every acknowledged change and every owed webhook outlives kill -9 of workerd
     MAX_INSTANCES_PER_USER: "100000"
   }
   const expected = new Map<string, "live" | "deleted" | "unknown">()
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < rounds; round++) {
     // A server that takes only every third webhook keeps the outbox busy at the moment of the kill.
     let asked = 0
     server.answerWith(() => ({ status: asked++ % 3 === 0 ? 200 : 503 }))
@@ -87,4 +90,11 @@ it("every acknowledged change and every owed webhook outlives kill -9 of workerd
     )
     return missing.length === 0 ? true : undefined
   })
+  if (process.env["CRASH_ROUNDS"] !== undefined) {
+    const acknowledged = [...expected.values()].filter((state) => state !== "unknown").length
+    console.log(
+      `${rounds} kills: ${acknowledged} workspaces' acknowledged states all there, ${changes.length} changes, ` +
+        `${last.size} last changes all told in ${server.deliveries.length} deliveries`
+    )
+  }
 })

@@ -140,6 +140,27 @@ describe("a webhook", () => {
   })
 })
 
+describe("the alarm behind the outbox", () => {
+  it("does not forget a retry that falls due while it is itself waiting for an answer", async () => {
+    const attemptsOf = (instanceId: string) =>
+      server.deliveries.filter((delivery) => delivery.body.instanceId === instanceId)
+    const server = await startHookServer()
+    // The slow one's second attempt is the alarm's own, and hangs; the other fails once meanwhile.
+    server.answerWith(({ body }) => {
+      const attempt = attemptsOf(body.instanceId).length
+      return { status: attempt === 1 ? 500 : 200, hang: body.instanceId === "ws-slow" && attempt === 2 }
+    })
+    const worker = await startAuthWorker(
+      withHooks(server.url, { WEBHOOK_BACKOFF_MS: "20", WEBHOOK_TIMEOUT_MS: "2000" })
+    )
+    await create(worker, "ws-slow")
+    await eventually("the hanging attempt", () => attemptsOf("ws-slow")[1])
+    await create(worker, "ws-other")
+    await eventually("the other's retry", () => attemptsOf("ws-other")[1])
+    await eventually("the slow one's third attempt", () => attemptsOf("ws-slow")[2])
+  })
+})
+
 describe("a server that is away", () => {
   it("does not delay the user: not when it refuses connections, and not when it never answers", async () => {
     const server = await startHookServer(() => ({ status: 200, hang: true }))
