@@ -6,6 +6,7 @@ import { Operations } from "../../../src/orchestration/Operations.ts"
 import { WorkspaceController } from "../../../src/orchestration/WorkspaceController.ts"
 import { WorkspaceOrchestrator } from "../../../src/orchestration/WorkspaceOrchestrator.ts"
 import { WorkspaceReconciler } from "../../../src/orchestration/WorkspaceReconciler.ts"
+import { DirectoryUnavailable } from "../../../src/workspaces/DirectoryError.ts"
 import { makeWorld } from "../../support/World.ts"
 
 /** Lets everything that can happen now happen. */
@@ -202,5 +203,70 @@ describe("the loop", () => {
       }).pipe(Effect.provide(world.layer))
       expect(world.backend.claimed()).toEqual([])
     })
+  })
+
+  it.effect("a defect while the source is read does not end the loop", () => {
+    const world = makeWorld({ workspaces: ["ws-a"] })
+    return Effect.gen(function* () {
+      const reconciler = yield* WorkspaceReconciler
+      const orchestrator = yield* WorkspaceOrchestrator
+      yield* reconciler.start
+      yield* settle
+      world.directory.lie(() => {
+        throw new Error("a defect of this program")
+      })
+      yield* TestClock.adjust(70_000)
+      world.directory.heal()
+      world.directory.create("ws-b")
+      yield* TestClock.adjust(200_000)
+      expect(orchestrator.listMonitored()).toEqual(["ws-a", "ws-b"])
+    }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect("stores named by STORE_IDS do not make an empty list believable", () => {
+    const world = makeWorld({ pinned: ["legacy-1"], workspaces: ["legacy-1", "ws-a", "ws-b"] })
+    return Effect.gen(function* () {
+      const reconciler = yield* WorkspaceReconciler
+      const orchestrator = yield* WorkspaceOrchestrator
+      const operations = yield* Operations
+      yield* reconciler.start
+      yield* settle
+      world.directory.lie(() => ({
+        ids: new Set(),
+        revision: null,
+        environmentId: null,
+        features: new Set()
+      }))
+      yield* TestClock.adjust(400_000)
+      expect(orchestrator.listMonitored()).toEqual(["legacy-1", "ws-a", "ws-b"])
+      expect((yield* operations.health)["removalGuard"]).toMatchObject({
+        tripped: true,
+        plan: { storeIds: ["ws-a", "ws-b"] }
+      })
+    }).pipe(Effect.provide(world.layer))
+  })
+
+  it.effect("a source that asks to be left alone is not asked by nudges until then", () => {
+    const world = makeWorld({ workspaces: ["ws-a"] })
+    return Effect.gen(function* () {
+      const reconciler = yield* WorkspaceReconciler
+      yield* reconciler.start
+      yield* settle
+      world.directory.break(
+        new DirectoryUnavailable({ reason: "status", status: 429, retryAfterMs: 30_000, message: "429" })
+      )
+      yield* reconciler.nudge("ws-a")
+      const calls = world.directory.calls.list
+      for (let nudge = 0; nudge < 5; nudge++) {
+        expect(yield* reconciler.nudge("ws-a")).toEqual({
+          status: "reconcile_queued",
+          reason: "source-unreachable"
+        })
+      }
+      expect(world.directory.calls.list).toBe(calls)
+      world.directory.heal()
+      yield* TestClock.adjust(31_000)
+      expect(world.directory.calls.list).toBeGreaterThan(calls)
+    }).pipe(Effect.provide(world.layer))
   })
 })
