@@ -25,8 +25,8 @@ export const groupMembers = async (group: number): Promise<ReadonlyArray<number>
   return members
 }
 
-/** The workerd below a process whose command names this address or folder. */
-export const workerdsBelow = async (parent: number): Promise<ReadonlyArray<number>> => {
+/** The workerd processes whose parent is this one. */
+const workerdsBelow = async (parent: number): Promise<ReadonlyArray<number>> => {
   const found: Array<number> = []
   for (const pid of await pids()) {
     const fields = await statOf(pid)

@@ -11,7 +11,7 @@ import { createInterface } from "node:readline"
 import { eventually } from "./Eventually.ts"
 
 /** A line of the log; the fields beyond `msg` depend on it. */
-export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
+type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string }
 
 /** A program that is still running when its user is done with it is ended within this. */
 const END_WITHIN_MS = 10_000

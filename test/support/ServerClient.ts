@@ -33,7 +33,7 @@ interface StoresPage {
 }
 
 /** Of an answer's body: the fields that any of the requests below gives. */
-export interface Body {
+interface Body {
   readonly status?: string
   readonly originalStatus?: string
   readonly reason?: string
@@ -43,7 +43,7 @@ export interface Body {
   readonly error?: { readonly code: string; readonly message: string; readonly requestId: string }
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly body: Body
