@@ -155,7 +155,8 @@ export const make = (options: Options) =>
     const drift = Drift.make(desired.get, orchestrator.isMonitored, owns, () =>
       clock.unsafeCurrentTimeMillis()
     )
-    const convergence = Convergence.track(drift, freshnessAt, clock.unsafeCurrentTimeMillis())
+    const startedAt = clock.unsafeCurrentTimeMillis()
+    const convergence = Convergence.track(drift, freshnessAt, startedAt)
     /** Looks at a key again after its desired or its observed state may have changed. */
     const see = (id: string): void => {
       drift.update(id)
@@ -475,7 +476,10 @@ export const make = (options: Options) =>
       plan: (id) => decide(factsOf(id, "not-asked"), options.policy),
       startSlowly,
       recentErrors,
-      status: statusOf,
+      status: (id) => {
+        const { fresh, staleFrom } = freshnessAt(clock.unsafeCurrentTimeMillis())
+        return fresh ? statusOf(id) : Status.asOfStale(statusOf(id), staleFrom ?? startedAt)
+      },
       blocked: () => blocked,
       failing: () => failing,
       inspect: controller.inspect,

@@ -139,3 +139,22 @@ export const observe = (status: WorkspaceStatus, seen: Observation): WorkspaceSt
     )
   }
 }
+
+/**
+ * The status as it may be shown when the snapshot has been stale from `staleFrom` on: whether the workspace is desired is
+ * then not known, whatever was observed before (law 10).
+ */
+export const asOfStale = (status: WorkspaceStatus, staleFrom: number): WorkspaceStatus => ({
+  ...status,
+  conditions: status.conditions.map((condition) =>
+    condition.type === "Desired"
+      ? {
+          ...condition,
+          status: "Unknown",
+          reason: "SnapshotStale",
+          message: "The newest snapshot of the source of truth is too old to say",
+          lastTransitionTime: DateTime.unsafeMake(staleFrom)
+        }
+      : condition
+  )
+})
