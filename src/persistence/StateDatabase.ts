@@ -83,6 +83,19 @@ const lock = (folder: string, path: string) =>
 const UserVersion = Schema.Struct({ user_version: Schema.Number })
 const QuickCheck = Schema.Struct({ quick_check: Schema.String })
 
+/** All of it or nothing. libsql's own rolls back what SQLite has rolled back already, and reports that instead. */
+const atomically = <A>(database: Database.Database, body: () => A): A => {
+  database.exec("BEGIN")
+  try {
+    const result = body()
+    database.exec("COMMIT")
+    return result
+  } catch (cause) {
+    if (database.inTransaction) database.exec("ROLLBACK")
+    throw cause
+  }
+}
+
 class Corrupt extends Schema.TaggedError<Corrupt>()("Corrupt", { detail: Schema.String }) {}
 
 const migrate = (database: Database.Database, path: string): void => {
@@ -98,10 +111,10 @@ const migrate = (database: Database.Database, path: string): void => {
   }
   for (const [index, migration] of migrations.entries()) {
     if (index < version) continue
-    database.transaction(() => {
+    atomically(database, () => {
       database.exec(migration)
       database.exec(`PRAGMA user_version = ${index + 1}`)
-    })()
+    })
   }
 }
 
@@ -175,7 +188,7 @@ const make = (folder: string) =>
       run: (sql, ...values) => {
         prepared(sql).run(...values)
       },
-      transaction: (body) => database.transaction(body)(),
+      transaction: (body) => atomically(database, body),
       attempt: (name, write) =>
         Effect.try({ try: write, catch: messageOf }).pipe(
           Effect.matchEffect({
