@@ -586,26 +586,32 @@ export interface StackConfig {
   readonly environment: Environment
 }
 
+/** All problems as one error. */
+const joined = (errors: ReadonlyArray<ConfigErrors>): ConfigErrors => {
+  const [first, ...others] = errors.flatMap(({ problems }) => problems)
+  if (first === undefined) throw new Error("Effect.all failed without a failure")
+  return new ConfigErrors({ problems: [first, ...others] })
+}
+
 /** The embedded stack's configuration: this process's environment over the stack's own defaults. */
 export const loadProcessStackConfig = (defaults: Environment): Effect.Effect<StackConfig, ConfigErrors> =>
   Effect.suspend(() => {
     const set = Object.entries(process.env).filter(([, value]) => value !== undefined && value.trim() !== "")
     const environment: Environment = { ...defaults, ...Object.fromEntries(set) }
-    const ports = Effect.all(
+    const port = (variable: Variable<number>) =>
+      read(environment, variable).pipe(
+        Effect.mapError((problem) => new ConfigErrors({ problems: [problem] }))
+      )
+    return Effect.all(
       {
-        authWorkerPort: read(environment, stackVariables.authWorkerPort),
-        syncWorkerPort: read(environment, stackVariables.syncWorkerPort)
+        server: loadConfig(environment),
+        authWorkerPort: port(stackVariables.authWorkerPort),
+        syncWorkerPort: port(stackVariables.syncWorkerPort)
       },
-      { concurrency: 1 }
-    ).pipe(Effect.mapError((problem) => new ConfigErrors({ problems: [problem] })))
-    return Effect.map(
-      Effect.all([loadConfig(environment), ports]),
-      ([server, { authWorkerPort, syncWorkerPort }]) => ({
-        server,
-        authWorkerPort,
-        syncWorkerPort,
-        environment
-      })
+      { mode: "validate" }
+    ).pipe(
+      Effect.mapError((failures) => joined(Object.values(failures).flatMap(Option.toArray))),
+      Effect.map((values) => ({ ...values, environment }))
     )
   })
 

@@ -31,8 +31,7 @@ it.each(["server", "dev"] as const)(
   }
 )
 
-// The stack's ports are read only after the server's variables have passed, and one after the other: not "all at once" yet.
-it.fails("the embedded stack names its own bad ports beside the server's", async () => {
+it("the embedded stack names its own bad ports beside the server's", async () => {
   await using folder = await temporaryFolder()
   await using program = startProgram("dev", {
     STORE_DATA_PATH: folder.path,
