@@ -1,9 +1,10 @@
 /** The accepted snapshot in SQLite: what the loop starts from when the Auth Worker is down (law 12). */
 import * as Effect from "effect/Effect"
+import * as Iterable from "effect/Iterable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { SnapshotStore, type Entry } from "../workspaces/SnapshotStore.ts"
+import { SnapshotStore, type Entry, type Snapshot } from "../workspaces/SnapshotStore.ts"
 import { knownFeatures } from "../workspaces/Workspace.ts"
 import { StateDatabase } from "./StateDatabase.ts"
 
@@ -41,8 +42,12 @@ export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.eff
   SnapshotStore,
   Effect.gen(function* () {
     const database = yield* StateDatabase
-    /** A write has failed: the file lacks more than what the next change touches. */
-    let isBehind = false
+    // Of the rows that a very first save left which was cut short, nobody would know when they are no longer true.
+    yield* database.attempt("snapshot", () => {
+      database.run("DELETE FROM workspace WHERE NOT EXISTS (SELECT 1 FROM snapshot)")
+    })
+    /** What the file lacks: the rows of a write that is under way or has failed. */
+    const unwritten = new Set<string>()
 
     const write = (id: string, entry: Entry | undefined): void => {
       if (entry === undefined) {
@@ -59,6 +64,21 @@ export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.eff
         entry.absence?.since ?? null
       )
     }
+
+    /** Writes some of what the file lacks; false: it could not be written. */
+    const writeStep = (snapshot: Snapshot): Effect.Effect<boolean> =>
+      Effect.suspend(() => {
+        const ids = [...Iterable.take(unwritten, WRITE_STEP)]
+        let isWritten = false
+        const attempt = database.attempt("snapshot", () => {
+          database.transaction(() => {
+            for (const id of ids) write(id, snapshot.entries.get(id))
+          })
+          for (const id of ids) unwritten.delete(id)
+          isWritten = true
+        })
+        return Effect.map(attempt, () => isWritten)
+      })
 
     return SnapshotStore.of({
       load: Effect.sync(() => {
@@ -80,17 +100,11 @@ export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.eff
       }),
       save: (snapshot, touched) =>
         Effect.gen(function* () {
-          // The rows first and what they are a snapshot of last: cut in between, it is read again whole.
-          const ids = isBehind ? [...new Set([...snapshot.entries.keys(), ...touched])] : [...touched]
-          isBehind = true
-          for (let from = 0; from < ids.length; from += WRITE_STEP) {
-            yield* database.attempt("snapshot", () =>
-              database.transaction(() => {
-                for (const id of ids.slice(from, from + WRITE_STEP)) write(id, snapshot.entries.get(id))
-              })
-            )
-            if (database.lastError() !== null) return
-            if (ids.length > WRITE_STEP) yield* Effect.yieldNow()
+          for (const id of touched) unwritten.add(id)
+          // The rows first and what they are a snapshot of last: cut in between, the directory is read again.
+          while (unwritten.size > 0) {
+            if (!(yield* writeStep(snapshot))) return
+            if (unwritten.size > 0) yield* Effect.yieldNow()
           }
           yield* database.attempt("snapshot", () => {
             database.run(
@@ -104,7 +118,6 @@ export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.eff
               snapshot.fetchedAt
             )
           })
-          isBehind = database.lastError() !== null
         })
     })
   })

@@ -76,7 +76,8 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
         )
         yield* Effect.yieldNow()
       }
-    })
+      // Whole, or the end of the program would lose what has been taken out and not been written.
+    }).pipe(Effect.uninterruptible)
     yield* Effect.addFinalizer(() => flush)
     yield* Effect.forkScoped(Effect.repeat(flush, Schedule.spaced(FLUSH_EVERY)))
 

@@ -25,13 +25,14 @@ const startProcess = (folder: string) =>
         stdio: ["ignore", "pipe", "inherit"]
       })
       const ended = once(child, "exit")
-      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-      const { value } = await lines.next()
+      const says = await new Promise<string>((resolve) => {
+        createInterface({ input: child.stdout }).once("line", resolve)
+      })
       const kill = Effect.promise(async () => {
         child.kill("SIGKILL")
         await ended
       })
-      return { says: String(value), kill }
+      return { says, kill }
     }),
     ({ kill }) => kill
   )
