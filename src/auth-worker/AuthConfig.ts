@@ -36,17 +36,20 @@ const words = Schema.transform(Schema.String, Schema.Array(Schema.String), {
   encode: (list) => list.join(",")
 })
 
-/** One secret, or two while it is being rotated (comma-separated: the first is used, both are accepted). */
-const secrets = (minimumLength: number) =>
-  words.pipe(
-    Schema.filter(
-      (list) => list.length >= 1 && list.length <= 2 && list.every((one) => one.length >= minimumLength),
-      {
-        message: () => `expected one or two secrets of at least ${minimumLength} characters, comma-separated`
-      }
-    ),
+/**
+ * One secret, or two while it is being rotated (comma-separated: the first is used, both are accepted). They travel in headers,
+ * hence the characters.
+ */
+const secrets = (minimumLength: number) => {
+  const isSecret = (text: string) => text.length >= minimumLength && /^[\x21-\x7e]+$/.test(text)
+  return words.pipe(
+    Schema.filter((list) => list.length >= 1 && list.length <= 2 && list.every(isSecret), {
+      message: () =>
+        `expected one or two secrets of at least ${minimumLength} visible characters, comma-separated`
+    }),
     Schema.Redacted
   )
+}
 
 const isHttpUrl = (text: string): boolean => {
   try {

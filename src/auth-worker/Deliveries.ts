@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { AuthConfig, plain } from "./AuthConfig.ts"
-import { nextDue, type OwedWebhook, settleAttempt } from "./Outbox.ts"
+import { type OwedWebhook, settleAttempt, takeNextDue } from "./Outbox.ts"
 import { sendWebhook } from "./WebhookSender.ts"
 
 /** Deliveries at a time; the platform allows an object six open connections. */
@@ -46,9 +46,9 @@ export const makeDeliveries = () => {
 
   const worker = (url: string) =>
     Effect.gen(function* () {
-      for (let due = yield* nextDue(url, inFlight); Option.isSome(due); due = yield* nextDue(url, inFlight)) {
+      const next = takeNextDue(url, inFlight)
+      for (let due = yield* next; Option.isSome(due); due = yield* next) {
         const row = due.value
-        inFlight.add(row.id)
         yield* deliver(row, url).pipe(Effect.ensuring(Effect.sync(() => inFlight.delete(row.id))))
       }
     })

@@ -23,8 +23,11 @@ const maxRetryAfterMs = 3_600_000
 /** How long a receiver that answered 410 is left alone, before the next webhook asks again: an hour. */
 const goneMs = 3_600_000
 
-/** The webhook that has been due longest, those in `except` left out; none while the receiver wants none. */
-export const nextDue = (url: string, except: ReadonlySet<number>) =>
+/**
+ * Takes the webhook that has been due longest, of those that are not in flight, and counts it among them: in one step, so that
+ * no other worker takes it as well (law 2). None while the receiver wants none.
+ */
+export const takeNextDue = (url: string, inFlight: Set<number>) =>
   Effect.gen(function* () {
     const sql = yield* Sql
     const now = yield* Clock.currentTimeMillis
@@ -33,9 +36,11 @@ export const nextDue = (url: string, except: ReadonlySet<number>) =>
       `SELECT id, webhook_id, event, instance_id, body, traceparent, attempts FROM outbox
        WHERE status = 'pending' AND next_at <= ? ORDER BY next_at, id LIMIT ?`,
       now,
-      except.size + 1
+      inFlight.size + 1
     )
-    return Option.fromNullable(due.find((row) => !except.has(row.id)))
+    const next = Option.fromNullable(due.find((row) => !inFlight.has(row.id)))
+    if (Option.isSome(next)) inFlight.add(next.value.id)
+    return next
   })
 
 /** What the receiver asked for all webhooks by this outcome: `Retry-After`, or 410. */

@@ -48,7 +48,10 @@ export class WorkspaceRegistry extends DurableObject<Env> implements RegistryStu
     )
   }
 
-  /** The Worker's one way in: runs an operation and answers its outcome, and starts what it made due. */
+  /**
+   * The Worker's one way in: runs an operation and answers its outcome, and starts what it made due. An operation never waits,
+   * so that no other one comes between what it reads and what it writes.
+   */
   call<Name extends OperationName>(
     request: RegistryRequest<Name>,
     traceparent: string | null
@@ -60,12 +63,13 @@ export class WorkspaceRegistry extends DurableObject<Env> implements RegistryStu
       this.ctx.waitUntil(Effect.runPromise(this.#deliverDue(config)))
       return value
     })
-    return Effect.runPromise(
+    const reply = Effect.runSync(
       replyOf(outcome).pipe(
         Effect.provideService(TraceContext, parseTraceparent(traceparent)),
         Effect.provide(logger)
       )
     )
+    return Promise.resolve(reply)
   }
 
   /**
