@@ -46,6 +46,20 @@ const keyOf = (secret: string): Buffer =>
     ? Buffer.from(secret.slice(ENCODED_KEY_PREFIX.length), "base64")
     : Buffer.from(secret, "utf8")
 
+const signatureOf = (key: Buffer, id: string, timestamp: string, body: Uint8Array): string =>
+  createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest("base64")
+
+/** The headers of a signed message, as a sender makes them. */
+export const signedHeaders = (secret: Redacted.Redacted, id: string, body: Uint8Array, nowMs: number) => {
+  const timestamp = String(Math.floor(nowMs / 1_000))
+  const signature = signatureOf(keyOf(Redacted.value(secret)), id, timestamp, body)
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": timestamp,
+    "webhook-signature": `${SIGNATURE_PREFIX}${signature}`
+  }
+}
+
 /**
  * An authenticator for these secrets. `nowMs` is the time in epoch milliseconds; header names are lower case.
  *
@@ -66,9 +80,7 @@ export const make = ({ requireSignature, secrets }: Options) => {
     const timestamp = headerOf(headers, "webhook-timestamp")
     if (id === "" || id.length > MAX_ID_LENGTH || !/^\d{1,12}$/.test(timestamp))
       return Either.left("malformed")
-    const signed = (key: Buffer) =>
-      createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest("base64")
-    const isSignature = matcher(keys.map(signed))
+    const isSignature = matcher(keys.map((key) => signatureOf(key, id, timestamp, body)))
     let passes = false
     for (const signature of headerOf(headers, "webhook-signature").split(" ", MAX_SIGNATURES)) {
       if (signature.startsWith(SIGNATURE_PREFIX)) {

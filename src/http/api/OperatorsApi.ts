@@ -17,6 +17,9 @@ const MAX_STUCK_MS = 604_800_000
 
 export const StuckQuery = Schema.Struct({ olderThanMs: Schema.optional(wholeNumber(0, MAX_STUCK_MS)) })
 
+/** In the place of an event's id: only the events to come. */
+export const LIVE = "live"
+
 /** `after` is for who cannot set `Last-Event-ID`; 0 begins with the oldest event that is kept. */
 export const EventsQuery = Schema.Struct({ after: Schema.optional(shortText(64)) })
 

@@ -11,7 +11,7 @@ import type { FeedEvent } from "../../orchestration/EventFeed.ts"
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
-import { DEFAULT_STUCK_MS, EventsQuery, StuckQuery } from "../api/OperatorsApi.ts"
+import { DEFAULT_STUCK_MS, EventsQuery, LIVE, StuckQuery } from "../api/OperatorsApi.ts"
 import { decodeQuery } from "../api/Query.ts"
 import { Draining } from "../HttpServer.ts"
 import { Refusal } from "../Refusal.ts"
@@ -93,8 +93,12 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
       const { after } = yield* decodeQuery(EventsQuery)
       const { headers } = yield* HttpServerRequest.HttpServerRequest
       if (watchers >= MAX_WATCHERS) return yield* tooManyWatchers
-      const position = positionOf(headers["last-event-id"] ?? after ?? "0")
-      const feed = Stream.map(administration.events(position), toSent)
+      const lastSeen = headers["last-event-id"] ?? after ?? "0"
+      const from = lastSeen === LIVE ? yield* Clock.currentTimeMillis : 0
+      const feed = administration.events(positionOf(lastSeen)).pipe(
+        Stream.filter(({ at }) => at >= from),
+        Stream.map(toSent)
+      )
       const watched = Stream.unwrapScoped(Effect.as(watching, feed))
       return ServerSentEvents.response(Stream.interruptWhenDeferred(watched, draining))
     })

@@ -1,0 +1,211 @@
+/**
+ * The server's API as the command line uses it. On node:http: a command must answer within 300 ms, and loading anything
+ * larger takes a good part of them.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { type IncomingMessage, request as httpRequest } from "node:http"
+import { request as httpsRequest } from "node:https"
+import { ErrorBody } from "../http/api/Common.ts"
+
+/** Longer than any answer of a server that works: a reconcile of everything included. */
+const ANSWER_TIMEOUT_MS = 120_000
+/** No answer of ours is larger; what is, is not from our server. */
+const MAX_ANSWER_BYTES = 268_435_456
+
+/** Nothing answers at the URL. */
+export class ServerUnreachable extends Schema.TaggedError<ServerUnreachable>()("ServerUnreachable", {
+  url: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `No server answers at ${this.url} (${this.reason}). Is it running? --url or WSO_URL says where it is.`
+  }
+}
+
+/** The server answered with an error. */
+export class ServerRefused extends Schema.TaggedError<ServerRefused>()("ServerRefused", {
+  status: Schema.Int,
+  code: Schema.String,
+  reason: Schema.String,
+  requestId: Schema.String
+}) {
+  override get message(): string {
+    const hint = this.status === 401 ? " --token or SERVER_BYPASS_TOKEN says who asks." : ""
+    return `${this.reason}${hint} (${this.code}, request ${this.requestId})`
+  }
+}
+
+/** What answered is not the server, or is another version of it. */
+export class AnswerUnexpected extends Schema.TaggedError<AnswerUnexpected>()("AnswerUnexpected", {
+  path: Schema.String,
+  status: Schema.Int
+}) {
+  override get message(): string {
+    return `The answer to ${this.path} (HTTP ${this.status}) is not of the form that this version of wso knows.`
+  }
+}
+
+export type ClientError = ServerUnreachable | ServerRefused | AnswerUnexpected
+
+/** An answer as it was sent, for `-o json`, and as far as this version knows it. */
+export interface Answer<A> {
+  readonly status: number
+  readonly raw: unknown
+  readonly value: A
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+}
+
+export interface Options {
+  readonly url: string
+  readonly token: Option.Option<Redacted.Redacted>
+  /** Who asks, for the audit trail: all administrators hold the same token. */
+  readonly actor: string
+}
+
+export interface Call {
+  readonly method: "GET" | "POST"
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+interface RawAnswer {
+  readonly status: number
+  readonly text: string
+  readonly headers: Answer<unknown>["headers"]
+}
+
+const hostnameOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1")
+
+const decodeError = Schema.decodeUnknownOption(Schema.parseJson(ErrorBody))
+const parse = Schema.decodeUnknownOption(Schema.parseJson())
+
+export const make = (options: Options) => {
+  const base = options.url.replace(/\/+$/, "")
+  const token = Option.map(options.token, Redacted.value)
+
+  /** Opens a request; the response has its headers, and its body is still to come. */
+  const open = (call: Call, signal: AbortSignal): Effect.Effect<IncomingMessage, ServerUnreachable> =>
+    Effect.async<IncomingMessage, ServerUnreachable>((resume) => {
+      const fail = (reason: string) => resume(new ServerUnreachable({ url: base, reason }))
+      if (!URL.canParse(`${base}${call.path}`)) return fail("this is no URL")
+      const url = new URL(`${base}${call.path}`)
+      if (url.protocol !== "http:" && url.protocol !== "https:") return fail("this is no http or https URL")
+      const send = url.protocol === "https:" ? httpsRequest : httpRequest
+      const outgoing = send(
+        {
+          method: call.method,
+          hostname: hostnameOf(url),
+          port: url.port,
+          path: `${url.pathname}${url.search}`,
+          signal,
+          headers: {
+            accept: "application/json",
+            "x-actor": options.actor,
+            ...(Option.isSome(token) ? { authorization: `Bearer ${token.value}` } : {}),
+            ...(call.body === undefined
+              ? {}
+              : { "content-type": "application/json", "content-length": Buffer.byteLength(call.body) }),
+            ...call.headers
+          }
+        },
+        (response) => resume(Effect.succeed(response))
+      )
+      outgoing.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message))
+      outgoing.end(call.body)
+    })
+
+  const readAll = (response: IncomingMessage): Effect.Effect<string, ServerUnreachable> =>
+    Effect.async((resume) => {
+      const chunks: Array<Buffer> = []
+      let size = 0
+      const fail = (reason: string) => resume(new ServerUnreachable({ url: base, reason }))
+      response.on("data", (chunk: Buffer) => {
+        size += chunk.length
+        chunks.push(chunk)
+        if (size > MAX_ANSWER_BYTES) response.destroy(new Error("the answer is too large"))
+      })
+      response.on("end", () => resume(Effect.succeed(Buffer.concat(chunks).toString("utf8"))))
+      response.on("error", (error) => fail(error.message))
+      response.on("close", () => fail("the connection was closed"))
+    })
+
+  const exchange = (call: Call): Effect.Effect<RawAnswer, ServerUnreachable> =>
+    Effect.gen(function* () {
+      const controller = yield* Effect.acquireRelease(
+        Effect.sync(() => new AbortController()),
+        (abort) => Effect.sync(() => abort.abort())
+      )
+      const response = yield* open(call, controller.signal)
+      const text = yield* readAll(response)
+      return { status: response.statusCode ?? 0, text, headers: response.headers }
+    }).pipe(
+      Effect.scoped,
+      Effect.timeoutFail({
+        duration: ANSWER_TIMEOUT_MS,
+        onTimeout: () => new ServerUnreachable({ url: base, reason: `no answer in ${ANSWER_TIMEOUT_MS} ms` })
+      })
+    )
+
+  const refusalOf = (call: Call, { status, text }: Pick<RawAnswer, "status" | "text">): ClientError =>
+    Option.match(decodeError(text), {
+      onNone: () => new AnswerUnexpected({ path: call.path, status }),
+      onSome: ({ error }) =>
+        new ServerRefused({ status, code: error.code, reason: error.message, requestId: error.requestId })
+    })
+
+  /** The answer as the schema reads it; `accept` names statuses beside 2xx that carry an answer and no error. */
+  const ask = <A, I>(
+    schema: Schema.Schema<A, I>,
+    call: Call,
+    accept: ReadonlyArray<number> = []
+  ): Effect.Effect<Answer<A>, ClientError> =>
+    Effect.gen(function* () {
+      const answer = yield* exchange(call)
+      const isAnswer = (answer.status >= 200 && answer.status < 300) || accept.includes(answer.status)
+      if (!isAnswer) return yield* refusalOf(call, answer)
+      const raw = parse(answer.text)
+      const value = Option.flatMap(raw, Schema.decodeUnknownOption(schema))
+      if (Option.isNone(raw) || Option.isNone(value)) {
+        return yield* new AnswerUnexpected({ path: call.path, status: answer.status })
+      }
+      return { status: answer.status, raw: raw.value, value: value.value, headers: answer.headers }
+    })
+
+  /** The data of each server-sent event, until the server ends the stream or the caller stops listening. */
+  const events = <A, I>(schema: Schema.Schema<A, I>, path: string): Stream.Stream<A, ClientError> => {
+    const call: Call = { method: "GET", path, headers: { accept: "text/event-stream" } }
+    const decode = Schema.decodeUnknownOption(Schema.parseJson(schema))
+    return Stream.unwrapScoped(
+      Effect.gen(function* () {
+        const controller = yield* Effect.acquireRelease(
+          Effect.sync(() => new AbortController()),
+          (abort) => Effect.sync(() => abort.abort())
+        )
+        const response = yield* open(call, controller.signal)
+        if (response.statusCode !== 200) {
+          return yield* refusalOf(call, { status: response.statusCode ?? 0, text: yield* readAll(response) })
+        }
+        return Stream.fromAsyncIterable(
+          response.setEncoding("utf8"),
+          (error) =>
+            new ServerUnreachable({ url: base, reason: error instanceof Error ? error.message : "broken" })
+        ).pipe(
+          Stream.map(String),
+          Stream.splitLines,
+          Stream.filterMap((line) =>
+            line.startsWith("data:") ? decode(line.slice("data:".length)) : Option.none()
+          )
+        )
+      })
+    )
+  }
+
+  return { url: base, ask, events }
+}
+
+export type WsoClient = ReturnType<typeof make>

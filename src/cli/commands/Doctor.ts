@@ -1,0 +1,150 @@
+import * as Command from "@effect/cli/Command"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { Open } from "../../http/api/Common.ts"
+import { Health, Probe } from "../../http/api/HealthViews.ts"
+import { signedHeaders, TIMESTAMP_TOLERANCE_SECONDS } from "../../http/WebhookAuthentication.ts"
+import { AnswerIsNo, connect, now, view } from "../Environment.ts"
+import { Screen, type Tone } from "../Screen.ts"
+import { summaries } from "../summaries.ts"
+import { ServerConfiguration } from "../ServerConfiguration.ts"
+import { table } from "../Table.ts"
+import { duration } from "../Words.ts"
+import type { ClientError, WsoClient } from "../WsoClient.ts"
+
+interface Finding {
+  readonly check: string
+  readonly result: "ok" | "warning" | "failed" | "skipped"
+  readonly detail: string
+}
+
+const tones: Readonly<Record<Finding["result"], Tone>> = {
+  ok: "good",
+  warning: "warning",
+  failed: "bad",
+  skipped: "dim"
+}
+
+const ok = (check: string, detail: string): Finding => ({ check, result: "ok", detail })
+const warning = (check: string, detail: string): Finding => ({ check, result: "warning", detail })
+const failed = (check: string, detail: string): Finding => ({ check, result: "failed", detail })
+const skipped = (check: string, detail: string): Finding => ({ check, result: "skipped", detail })
+
+/** A check whose answer is that the server did not give one. */
+const orFailed =
+  (check: string) =>
+  (effect: Effect.Effect<Finding, ClientError>): Effect.Effect<Finding> =>
+    Effect.catchAll(effect, (error) => Effect.succeed(failed(check, error.message)))
+
+/** The configuration of this environment, which is the server's if wso runs where the server does. */
+const configuration = Effect.flatMap(ServerConfiguration, ({ validate }) =>
+  Effect.match(validate, {
+    onFailure: ({ message }) => failed("configuration", message.replaceAll("\n", " ")),
+    onSuccess: () => ok("configuration", "this environment's variables are valid")
+  })
+)
+
+const reachable = (client: WsoClient) =>
+  client.ask(Health, { method: "GET", path: "/health" }).pipe(
+    Effect.map(({ value }) =>
+      value.status === "healthy"
+        ? ok("server", `${value.version} at ${client.url} is healthy`)
+        : warning("server", `${value.version} at ${client.url} is ${value.status}; wso status says more`)
+    ),
+    orFailed("server")
+  )
+
+/** Signed webhooks are refused when the clocks are too far apart. */
+const clocks = (client: WsoClient) =>
+  Effect.gen(function* () {
+    const { headers } = yield* client.ask(Open, { method: "GET", path: "/health/live" })
+    const date = headers["date"]
+    const skewMs = Math.abs((yield* now) - (typeof date === "string" ? Date.parse(date) : NaN))
+    if (Number.isNaN(skewMs)) return skipped("clocks", "the server did not say what time it has")
+    const apart = `this clock and the server's are ${duration(skewMs)} apart`
+    return skewMs > (TIMESTAMP_TOLERANCE_SECONDS * 1_000) / 2 ? failed("clocks", apart) : ok("clocks", apart)
+  }).pipe(orFailed("clocks"))
+
+const tokenAccepted = (client: WsoClient) =>
+  client.ask(Open, { method: "GET", path: "/admin/plan" }).pipe(
+    Effect.as(ok("admin token", "accepted")),
+    Effect.catchTag("ServerRefused", ({ reason, status }) =>
+      Effect.succeed(
+        failed("admin token", status === 401 ? "missing or wrong: SERVER_BYPASS_TOKEN or --token" : reason)
+      )
+    ),
+    orFailed("admin token")
+  )
+
+/** The server's own view of what it depends on. */
+const probe = (client: WsoClient, check: string, path: string) =>
+  client.ask(Schema.extend(Probe, Open), { method: "GET", path }, [503]).pipe(
+    Effect.map(({ value: { check: _check, reason, status, ...detail } }) => {
+      const words =
+        reason ??
+        Object.entries(detail)
+          .map(([key, value]) => `${key} ${String(value)}`)
+          .join(", ")
+      return status === "ok" ? ok(check, words) : failed(check, words)
+    }),
+    orFailed(check)
+  )
+
+/**
+ * Whether the server takes webhooks signed with this secret. The message is no event, so that a server that lets it in
+ * answers 400 and does nothing.
+ */
+const webhookSecret = (client: WsoClient) =>
+  Effect.gen(function* () {
+    const check = "webhook secret"
+    const configured = yield* Config.option(Config.redacted("WEBHOOK_SECRET"))
+    const first =
+      Option.getOrElse(Option.map(configured, Redacted.value), () => "")
+        .split(",", 1)[0]
+        ?.trim() ?? ""
+    if (first === "") return skipped(check, "WEBHOOK_SECRET is not set here")
+    const body = "{}"
+    const time = yield* now
+    const headers = signedHeaders(Redacted.make(first), `doctor-${time}`, Buffer.from(body), time)
+    return yield* client
+      .ask(Open, { method: "POST", path: "/webhooks/workspaces", headers, body }, [400])
+      .pipe(
+        Effect.as(ok(check, "a message signed with it is let in")),
+        Effect.catchTag("ServerRefused", ({ reason }) => Effect.succeed(failed(check, reason))),
+        orFailed(check)
+      )
+  }).pipe(
+    Effect.catchTag("ConfigError", () =>
+      Effect.succeed(skipped("webhook secret", "WEBHOOK_SECRET is not set here"))
+    )
+  )
+
+export const doctor = Command.make("doctor", view, (options) =>
+  Effect.gen(function* () {
+    const client = yield* connect(options)
+    const { paint, print } = yield* Screen
+    const findings = yield* Effect.all([
+      configuration,
+      reachable(client),
+      clocks(client),
+      tokenAccepted(client),
+      webhookSecret(client),
+      probe(client, "first pass", "/health/ready"),
+      probe(client, "state database", "/health/db"),
+      probe(client, "Auth Worker", "/health/auth-worker"),
+      probe(client, "sync backend", "/health/sync")
+    ])
+    yield* print(
+      options.output === "json"
+        ? JSON.stringify(findings, null, 2)
+        : table(
+            ["CHECK", "RESULT", "DETAIL"],
+            findings.map(({ check, detail, result }) => [check, paint(result, tones[result]), detail])
+          )
+    )
+    if (findings.some(({ result }) => result === "failed")) return yield* new AnswerIsNo()
+  })
+).pipe(Command.withDescription(summaries.doctor))

@@ -1,0 +1,53 @@
+/** The entry of `wso`: the one place where the command line meets its process. */
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+// eslint-disable-next-line no-restricted-imports -- this is a main: it hands the configuration on as a service
+import { loadProcessConfig, variableDocs } from "../config.ts"
+import { run } from "./App.ts"
+import { exitCodes } from "./ExitCode.ts"
+import * as ProcessScreen from "./ProcessScreen.ts"
+import { ConfigurationWrong, ServerConfiguration } from "./ServerConfiguration.ts"
+
+const configuration = Layer.succeed(ServerConfiguration, {
+  validate: Effect.matchEffect(loadProcessConfig, {
+    onFailure: ({ message }) => new ConfigurationWrong({ message }),
+    onSuccess: () => Effect.void
+  }),
+  variables: variableDocs
+})
+
+const program = Effect.gen(function* () {
+  const noColor = yield* Config.option(Config.nonEmptyString("NO_COLOR"))
+  const colour = process.stdout.isTTY && Option.isNone(noColor)
+  return yield* run(process.argv).pipe(
+    ProcessScreen.withConsole(colour),
+    Effect.provide(ProcessScreen.layer(colour))
+  )
+}).pipe(
+  Effect.provide(Layer.mergeAll(configuration, FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer))
+)
+
+const fiber = Effect.runFork(program)
+
+process.on("SIGINT", () => {
+  Effect.runFork(Fiber.interrupt(fiber))
+})
+// The reader of a pipe has seen enough (`wso events -f | head`).
+process.stdout.on("error", () => process.exit(exitCodes.yes.code))
+
+fiber.addObserver((exit) => {
+  if (Exit.isSuccess(exit)) {
+    process.exitCode = exit.value
+    return
+  }
+  if (!Cause.isInterruptedOnly(exit.cause)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+  process.exitCode = Cause.isInterruptedOnly(exit.cause) ? exitCodes.interrupted.code : exitCodes.trouble.code
+})

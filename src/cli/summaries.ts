@@ -1,0 +1,24 @@
+/**
+ * One line on each command, for its own help and for the overview.
+ */
+export const summaries = {
+  status: "The health of the server. Exit code 1 unless it is healthy.",
+  get: "The workspaces and their stores.",
+  describe: "Everything that is known of one workspace.",
+  explain: "Why one workspace is as it is, and the next step. Exit code 1 unless it is as it should be.",
+  diff: "What would be done now. Exit code 1 if there is anything.",
+  reconcile:
+    "Compare with the source of truth now: everything, or one workspace. Exit code 1 if something failed or is held.",
+  suspend: "Pause the loop, or one workspace.",
+  resume: "Resume the loop, or one workspace.",
+  approve: "Let the removals of exactly this held plan pass the guard. Exit code 5 if it has changed.",
+  queue: "What is being worked on, and what waits.",
+  stuck: "What has been out of place for long. Exit code 1 if there is anything.",
+  circuits: "The circuit breakers; `reset <name>` lets one admit a probe. Exit code 1 unless all are closed.",
+  events: "What has happened of late; -f goes on with what happens.",
+  audit: "Who did what from where; `verify` checks that no record was changed. Exit code 1 if one was.",
+  doctor:
+    "Check the configuration, the server, the token, the webhook secret and what the server depends on.",
+  config: "The server's configuration: `validate` checks this environment, `list` names every variable.",
+  completions: "Completions for bash, zsh or fish, on stdout."
+} as const

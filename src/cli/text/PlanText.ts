@@ -1,0 +1,65 @@
+/**
+ * `wso diff`: what would be done now, as a diff of the monitored set.
+ */
+import type { Plan } from "../../http/api/Views.ts"
+import type { Screen, Tone } from "../Screen.ts"
+import { relative } from "../Words.ts"
+
+type Paint = (typeof Screen)["Service"]["paint"]
+
+const lines = (
+  sign: string,
+  tone: Tone,
+  rows: ReadonlyArray<{ readonly storeId: string; readonly why: string }>,
+  total: number,
+  paint: Paint
+): ReadonlyArray<string> => [
+  ...rows.map(({ storeId, why }) => paint(`${sign} ${storeId}  ${why}`, tone)),
+  ...(total > rows.length ? [`${sign} … and ${total - rows.length} more`] : [])
+]
+
+export const planText = (plan: typeof Plan.Type, now: number, paint: Paint): string => {
+  const { add, counts, guard, held, paused, remove, waiting } = plan
+  const because = ({ because: why, storeId }: { readonly because: string; readonly storeId: string }) => ({
+    storeId,
+    why
+  })
+  const changes = [
+    ...lines("+", "good", add.map(because), counts.add, paint),
+    ...lines("-", "bad", remove.map(because), counts.remove, paint),
+    ...lines(
+      "!",
+      "warning",
+      held.map(({ reason, storeId }) => ({ storeId, why: `held: ${reason}` })),
+      counts.held,
+      paint
+    ),
+    ...lines(
+      "~",
+      "dim",
+      waiting.map(({ reason, storeId, until }) => ({
+        storeId,
+        why: `waits: ${reason}, ${relative(until, now)}`
+      })),
+      counts.waiting,
+      paint
+    )
+  ]
+  const pauses = paused.map(
+    ({ actor, expiresAt, reason, storeId }) =>
+      `Paused: ${storeId ?? "the whole loop"}, by ${actor}, because: ${reason}${expiresAt === null ? "" : `; ends ${relative(expiresAt, now)}`}`
+  )
+  const approval =
+    guard.planHash === null
+      ? []
+      : [
+          `The removal guard holds ${guard.storeIds.length} removals (${guard.reason ?? "limit"}). If they are right: wso approve ${guard.planHash}`
+        ]
+  const stale = plan.desired.fresh ? [] : ["The desired set is stale: the source has not answered of late."]
+  const summary = plan.differs
+    ? `${counts.add} to open, ${counts.remove} to stop, ${counts.held} held, ${counts.waiting} waiting.`
+    : "No difference: what is monitored is what is desired."
+  return [...changes, ...(changes.length > 0 ? [""] : []), summary, ...approval, ...pauses, ...stale].join(
+    "\n"
+  )
+}
