@@ -111,5 +111,3 @@ export const unavailable = new DirectoryUnavailable({
   retryAfterMs: null,
   message: "The directory answers 500"
 })
-
-export type FakeDirectory = ReturnType<typeof makeFakeDirectory>
