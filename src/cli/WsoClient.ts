@@ -176,6 +176,19 @@ export const make = (options: Options) => {
       return { status: answer.status, raw: raw.value, value: value.value, headers: answer.headers }
     })
 
+  /** Not an async iterator of the response: its end would wait for the next chunk, which may be a heartbeat away. */
+  const chunks = (response: IncomingMessage): Stream.Stream<string, ServerUnreachable> =>
+    Stream.asyncPush((emit) =>
+      Effect.sync(() => {
+        response.setEncoding("utf8")
+        response.on("data", (chunk: string) => emit.single(chunk))
+        response.on("end", () => emit.end())
+        response.on("error", ({ message }) =>
+          emit.fail(new ServerUnreachable({ url: base, reason: message }))
+        )
+      })
+    )
+
   /** The data of each server-sent event, until the server ends the stream or the caller stops listening. */
   const events = <A, I>(schema: Schema.Schema<A, I>, path: string): Stream.Stream<A, ClientError> => {
     const call: Call = { method: "GET", path, headers: { accept: "text/event-stream" } }
@@ -190,12 +203,7 @@ export const make = (options: Options) => {
         if (response.statusCode !== 200) {
           return yield* refusalOf(call, { status: response.statusCode ?? 0, text: yield* readAll(response) })
         }
-        return Stream.fromAsyncIterable(
-          response.setEncoding("utf8"),
-          (error) =>
-            new ServerUnreachable({ url: base, reason: error instanceof Error ? error.message : "broken" })
-        ).pipe(
-          Stream.map(String),
+        return chunks(response).pipe(
           Stream.splitLines,
           Stream.filterMap((line) =>
             line.startsWith("data:") ? decode(line.slice("data:".length)) : Option.none()
