@@ -105,9 +105,9 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
 /** One object for all that are simply there: a hundred thousand of them must stay cheap. */
 const PRESENT: Entry = { absence: null }
 
-/** Paced lists: this many at once, and one more every two seconds. */
-const PACED_LISTS_BURST = 20
-const PACED_LIST_EVERY_MS = 2_000
+/** Paced lists: this many at once, and one more every second and a half. */
+const PACED_LISTS_BURST = 5
+const PACED_LIST_EVERY_MS = 1_500
 
 const rank: Record<RefreshKind, number> = { nudge: 0, confirm: 1, resync: 2 }
 

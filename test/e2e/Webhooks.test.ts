@@ -9,6 +9,8 @@ const ids = workspaceIds(5)
 const FLOOD = 1_000
 /** One refresh in flight, one trailing, and a few more while the last of the flood still arrive. */
 const HANDFUL = 6
+/** Nudges beyond a handful may cause one more list each of these (DesiredState). */
+const PACED_LIST_EVERY_MS = 1_500
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let source: SickAuthWorker
@@ -59,6 +61,7 @@ it("acts on what the source says, even if the webhook says the contrary", async 
 
 it("asks the source a handful of times for a thousand webhooks at once", async () => {
   const before = source.calls()
+  const startedAt = performance.now()
   const answers = await Promise.all(
     Array.from({ length: FLOOD }, (_, index) =>
       server.client.webhook(
@@ -71,7 +74,9 @@ it("asks the source a handful of times for a thousand webhooks at once", async (
   for (const status of statuses) {
     expect(["200 already_stopped", "200 already_monitored", "202 reconcile_queued"]).toContain(status)
   }
-  expect(source.calls() - before).toBeLessThanOrEqual(HANDFUL)
+  // On a busy machine a thousand requests do not arrive at once: what they spread over is paced (decision 8).
+  const paced = Math.floor((performance.now() - startedAt) / PACED_LIST_EVERY_MS)
+  expect(source.calls() - before).toBeLessThanOrEqual(HANDFUL + paced)
   expect(await server.client.monitored()).toEqual(ids)
 })
 
