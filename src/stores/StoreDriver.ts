@@ -67,7 +67,8 @@ export class CommitError extends Schema.TaggedError<CommitError>()("CommitError"
 
 /**
  * How an open store tells its owner what happens to it. Called synchronously from the driver: cheap, never
- * throwing, and never after the store's scope has closed.
+ * throwing, and never after the store's scope has closed. The first calls may come before `open` has returned, once
+ * it is certain to succeed: a store that opens connected says so by `onConnectivity`.
  */
 export interface StoreSignals {
   /** There are confirmed events up to `head`. Also called once after opening when there is any history. */

@@ -37,7 +37,7 @@ import { deleteStoreFolder, storesFolder } from "./StoreFolder.ts"
 import { probe, serverPayload, withoutSecret } from "./SyncProbe.ts"
 
 /** How often the backend is pinged: a frozen one is noticed within two intervals. */
-const pingIntervalMs = 5_000
+const pingIntervalMs = 10_000
 /** The longest pause between two questions whether the backend rejects us. */
 const maxProbeIntervalMs = 60_000
 /** A store that dies of its sync within this time of its opening may be poisoned by its own cache. */

@@ -76,16 +76,24 @@ export const reconnecting =
           signals.onConnected(next)
         })
 
-      /** Returns, once the connection is lost or could not be made, whether it had been there. */
-      const untilLost = (session: Session<M>) =>
-        session.backend.isConnected.changes.pipe(
-          Stream.zipWithIndex,
-          // The first report is the state before anything was asked. Every later `false` is a loss, even without a
-          // `true` before it: a request may have been sent that nobody will answer.
-          Stream.tap(([connected]) => (connected ? setConnected(true) : Effect.void)),
-          Stream.takeUntil(([connected, index]) => !connected && index > 0),
-          Stream.runFold(false, (before, [connected]) => before || connected)
-        )
+      /**
+       * Returns, once the connection is lost or could not be made, whether it had been there. LiveStore reports after
+       * every frame, so that this is the one thing an idle store pays for: it is kept to a single step.
+       */
+      const untilLost = (session: Session<M>): Effect.Effect<boolean> =>
+        Effect.suspend(() => {
+          let wasConnected = false
+          let isFirst = true
+          return Stream.runForEachWhile(session.backend.isConnected.changes, (connected) => {
+            // The first report is the state before anything was asked. Every later `false` is a loss, even without a
+            // `true` before it: a request may have been sent that nobody will answer.
+            const isLost = !connected && !isFirst
+            isFirst = false
+            if (!connected || wasConnected) return Effect.succeed(!isLost)
+            wasConnected = true
+            return Effect.as(setConnected(true), true)
+          }).pipe(Effect.map(() => wasConnected))
+        })
 
       const first = yield* begin
       let current = yield* Deferred.make<Session<M>>()

@@ -1,0 +1,227 @@
+/**
+ * What supervision costs: idle stores opened through the driver beside as many bare LiveStore stores.
+ *
+ *   npx tsx bench/stores.ts [number of stores = 100] [seconds = 20] [rounds = 3]
+ *
+ * Each kind runs in a child process of its own against one Sync Worker (built: `npm run build`), in turns. Prints each
+ * round's CPU time of the measured span and resident memory at its end, and the ratios of the medians.
+ */
+import { fork } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { Miniflare } from "miniflare"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { layer } from "../src/stores/LiveStoreDriver.ts"
+import { StoreDriver } from "../src/stores/StoreDriver.ts"
+
+const token = "bench"
+/** What boots leave behind (garbage, timers of the boot) is gone after this. */
+const settleMs = 10_000
+
+const Job = Schema.Struct({
+  kind: Schema.Literal("bare", "driver"),
+  stores: Schema.Number,
+  seconds: Schema.Number,
+  syncUrl: Schema.String,
+  dataPath: Schema.String
+})
+type Job = typeof Job.Type
+
+const Figures = Schema.Struct({
+  connected: Schema.Number,
+  openMs: Schema.Number,
+  cpuMs: Schema.Number,
+  rssMb: Schema.Number
+})
+type Figures = typeof Figures.Type
+
+const idsOf = (job: Job) => Array.from({ length: job.stores }, (_, index) => `bench-${index}`)
+/** As many boot at once in both, so that only the supervision differs. */
+const bootConcurrency = 6
+
+/** How many are connected, asked at the end. */
+type Opened = () => Promise<number>
+
+const openThroughDriver = async (job: Job): Promise<Opened> => {
+  const driver = layer({
+    syncUrl: job.syncUrl,
+    bypassToken: Redacted.make(token),
+    dataPath: job.dataPath,
+    storage: "filesystem",
+    openTimeoutMs: 30_000,
+    clientId: job.kind,
+    bootConcurrency
+  })
+  const signals = { onNews: () => {}, onConnectivity: () => {}, onDeath: () => {} }
+  const scope = await Effect.runPromise(Scope.make())
+  const stores = await Effect.runPromise(
+    Effect.gen(function* () {
+      const { open } = yield* StoreDriver
+      return yield* Effect.forEach(idsOf(job), (id) => open(id, signals), { concurrency: bootConcurrency })
+    }).pipe(Effect.provide(layerIn(scope, driver)), Scope.extend(scope))
+  )
+  return () => Promise.resolve(stores.filter((store) => store.connectivity().isConnected).length)
+}
+
+/** The driver lives as long as the stores, not only while they are opened. */
+const layerIn = (scope: Scope.Scope, driver: Layer.Layer<StoreDriver>) =>
+  Layer.unwrapEffect(
+    Effect.map(Layer.build(driver).pipe(Scope.extend(scope)), (context) => Layer.succeedContext(context))
+  )
+
+const openBare = async (job: Job): Promise<Opened> => {
+  if (!("WebSocket" in globalThis)) {
+    const { WebSocket } = await import("ws")
+    Object.defineProperty(globalThis, "WebSocket", { value: WebSocket })
+  }
+  const { makeAdapter } = await import("@livestore/adapter-node")
+  const { createStorePromise } = await import("@livestore/livestore")
+  const { makeWsSync } = await import("@livestore/sync-cf/client")
+  const { schema } = await import("../src/stores/workspaceSchema.ts")
+  const pending = idsOf(job)
+  const stores: Array<Awaited<ReturnType<typeof open>>> = []
+  const open = (storeId: string) =>
+    createStorePromise({
+      schema,
+      storeId,
+      disableDevtools: true,
+      confirmUnsavedChanges: false,
+      syncPayload: { serverBypass: token, instanceId: storeId },
+      adapter: makeAdapter({
+        storage: { type: "fs", baseDirectory: job.dataPath },
+        clientId: job.kind,
+        sync: {
+          backend: makeWsSync({ url: job.syncUrl }),
+          initialSyncOptions: { _tag: "Blocking", timeout: 2_000 }
+        }
+      })
+    })
+  await Promise.all(
+    Array.from({ length: bootConcurrency }, async () => {
+      for (let id = pending.pop(); id !== undefined; id = pending.pop()) stores.push(await open(id))
+    })
+  )
+  return async () => {
+    const states = await Promise.all(stores.map((store) => Effect.runPromise(store.networkStatus.get)))
+    return states.filter((state) => state.isConnected).length
+  }
+}
+
+const measure = async (job: Job): Promise<Figures> => {
+  const begin = performance.now()
+  const connected = await (job.kind === "bare" ? openBare(job) : openThroughDriver(job))
+  const openMs = performance.now() - begin
+  await sleep(settleMs)
+  // One collection of what the boots have left costs more than a minute of idling.
+  globalThis.gc?.()
+  const before = process.cpuUsage()
+  await sleep(job.seconds * 1_000)
+  const { system, user } = process.cpuUsage(before)
+  globalThis.gc?.()
+  return {
+    connected: await connected(),
+    openMs: Math.round(openMs),
+    cpuMs: Math.round((system + user) / 1_000),
+    rssMb: Math.round(process.memoryUsage.rss() / 1_048_576)
+  }
+}
+
+/** Runs one kind in a process of its own. */
+const inChild = (job: Job): Promise<Figures> =>
+  new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), {
+      env: { ...process.env, NODE_ENV: "production" },
+      execArgv: [...process.execArgv, "--expose-gc"]
+    })
+    child.once("message", (message) => {
+      resolve(Schema.decodeUnknownSync(Figures)(message))
+      child.kill()
+    })
+    child.once("error", reject)
+    child.once("exit", (code) => reject(new Error(`the ${job.kind} stores ended with ${code ?? "a signal"}`)))
+    child.send(job)
+  })
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once("error", reject)
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+
+const main = async () => {
+  const stores = Number(process.argv[2] ?? 100)
+  const seconds = Number(process.argv[3] ?? 20)
+  const roundCount = Number(process.argv[4] ?? 3)
+  const folder = await mkdtemp(join(tmpdir(), "bench-stores-"))
+  const port = await freePort()
+  const syncWorker = new Miniflare({
+    modules: true,
+    scriptPath: "dist/workers/sync-worker.mjs",
+    host: "127.0.0.1",
+    port,
+    cf: false,
+    telemetry: { enabled: false },
+    compatibilityDate: "2026-04-01",
+    compatibilityFlags: ["nodejs_compat"],
+    durableObjects: { SYNC_BACKEND_DO: { className: "SyncBackendDO", useSQLite: true } },
+    durableObjectsPersist: join(folder, "backend"),
+    bindings: { SERVER_BYPASS_TOKEN: token },
+    // LiveStore's Durable Object logs every connection.
+    handleRuntimeStdio: (stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream) => {
+      stdout.resume()
+      stderr.resume()
+    }
+  })
+  try {
+    await syncWorker.ready
+    const run = (kind: Job["kind"]) =>
+      inChild({ kind, stores, seconds, syncUrl: `ws://127.0.0.1:${port}`, dataPath: join(folder, kind) })
+    const rounds: Array<Record<Job["kind"], Figures>> = []
+    // In turns, so that whatever else the machine does falls on both.
+    for (let round = 0; round < roundCount; round += 1) {
+      rounds.push({ bare: await run("bare"), driver: await run("driver") })
+    }
+    const median = (kind: Job["kind"], key: keyof Figures) =>
+      rounds.map((round) => round[kind][key]).sort((left, right) => left - right)[
+        Math.floor(roundCount / 2)
+      ] ?? 0
+    console.log(`${stores} idle stores, ${seconds} s, Node ${process.version}`)
+    console.table(
+      rounds.flatMap(({ bare, driver }) => [
+        { kind: "bare", ...bare },
+        { kind: "driver", ...driver }
+      ])
+    )
+    const ratio = (key: keyof Figures) => (median("driver", key) / median("bare", key)).toFixed(2)
+    console.log(`driver / bare (medians): CPU ${ratio("cpuMs")}, RSS ${ratio("rssMb")}`)
+  } finally {
+    await syncWorker.dispose()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+if (process.send === undefined) {
+  await main()
+} else {
+  process.once("message", (message) => {
+    measure(Schema.decodeUnknownSync(Job)(message)).then(
+      (figures) => process.send?.(figures),
+      (error: unknown) => {
+        console.error(error)
+        process.exit(1)
+      }
+    )
+  })
+}
