@@ -36,7 +36,10 @@ import { reconnecting } from "./ReconnectingSyncBackend.ts"
 import { deleteStoreFolder, storesFolder } from "./StoreFolder.ts"
 import { probe, serverPayload, withoutSecret } from "./SyncProbe.ts"
 
-/** How often the backend is pinged: a frozen one is noticed within two intervals. */
+/**
+ * How often the backend is pinged: LiveStore's own default, since pings are all that an idle store costs. A frozen
+ * backend is noticed within two intervals, a closed connection at once.
+ */
 const pingIntervalMs = 10_000
 /** The longest pause between two questions whether the backend rejects us. */
 const maxProbeIntervalMs = 60_000

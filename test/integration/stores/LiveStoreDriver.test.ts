@@ -184,7 +184,7 @@ describe("the LiveStore driver on a real sync backend", () => {
 
     worker.freeze()
     const during = commit(mine.store, "during")
-    await eventually("the loss is noticed", () => !mine.store.connectivity().isConnected)
+    await eventually("the loss is noticed", () => !mine.store.connectivity().isConnected, 30_000)
     worker.thaw()
     await during
     await commit(theirs.store, "after")
