@@ -86,6 +86,7 @@ const probe = (client: WsoClient, check: string, path: string) =>
       const words =
         reason ??
         Object.entries(detail)
+          .filter(([, value]) => value !== null)
           .map(([key, value]) => `${key} ${String(value)}`)
           .join(", ")
       return status === "ok" ? ok(check, words) : failed(check, words)

@@ -71,8 +71,9 @@ const queueSentence = ({ queue }: Why, now: number): ReadonlyArray<string> => {
   }
 }
 
-const failureSentence = ({ attempts, lastError }: Why, now: number): ReadonlyArray<string> =>
-  lastError === null
+/** A backoff says itself what failed. */
+const failureSentence = ({ attempts, blockedBy, lastError }: Why, now: number): ReadonlyArray<string> =>
+  lastError === null || blockedBy.some(({ reason }) => reason === "backoff")
     ? []
     : [
         `Its last ${attempts > 1 ? `${attempts} attempts` : "attempt"} failed; the newest error, ${relative(lastError.at, now)}, was ${lastError.code}: ${lastError.message}`
@@ -80,10 +81,7 @@ const failureSentence = ({ attempts, lastError }: Why, now: number): ReadonlyArr
 
 /** The chain of reasons, each a sentence, and the next step. `now` is in epoch milliseconds. */
 export const explanationText = (why: Why, now: number): string => {
-  const blockers = why.blockedBy.map(({ message, reason, until }) => {
-    const end = until === null ? "" : ` It ends ${relative(until, now)}.`
-    return `Blocked by ${reason}: ${message.replace(/\.$/, "")}.${end}`
-  })
+  const blockers = why.blockedBy.map(({ message, reason }) => `Blocked by ${reason}: ${message}`)
   const chain = [
     desiredSentence(why),
     ...evidenceSentence(why, now),

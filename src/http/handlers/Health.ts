@@ -46,7 +46,9 @@ export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
     const probe = (check: "db" | "auth-worker" | "sync") =>
       Effect.gen(function* () {
         const { detail, healthy } = yield* administration.probe(check)
-        return json({ status: healthy ? "ok" : "unavailable", check, ...detail }, healthy ? 200 : 503)
+        // The detail names paths and errors.
+        const shown = (yield* administrators.mayRead) ? detail : {}
+        return json({ status: healthy ? "ok" : "unavailable", check, ...shown }, healthy ? 200 : 503)
       })
 
     return handlers

@@ -255,7 +255,15 @@ describe("wso explain", () => {
           queue: { state: "waiting", priority: "drift", since: null, until: "2999-01-01T00:00:00.000Z" }
         }
       ),
-      ["Its last 3 attempts failed", "StoreOpenError: timeout", "Blocked by backoff", "its next turn is in"]
+      ["Blocked by backoff: It failed and is tried again", "its next turn is in"]
+    ],
+    [
+      "an error",
+      blocked(
+        { reason: "flapping", message: "It keeps dying" },
+        { attempts: 3, lastError: { code: "StoreOpenError", message: "timeout", at: T } }
+      ),
+      ["Its last 3 attempts failed", "StoreOpenError: timeout", "Blocked by flapping"]
     ],
     [
       "the grace",
@@ -291,7 +299,7 @@ describe("wso explain", () => {
       blocked({ reason: "guard", message: "Too many", nextStep: "wso approve abc" }),
       ["wso approve abc"]
     ],
-    ["a pause", blocked({ reason: "paused", message: "ann: deploy" }), ["Blocked by paused: ann: deploy."]],
+    ["a pause", blocked({ reason: "paused", message: "ann: deploy" }), ["Blocked by paused: ann: deploy"]],
     [
       "an open breaker",
       blocked(

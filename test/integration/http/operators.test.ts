@@ -102,6 +102,19 @@ describe("the operators' views", () => {
   })
 })
 
+describe("a probe in production", () => {
+  it("keeps its detail for administrators", async () => {
+    const { url } = await started({
+      isProduction: true,
+      administration: {
+        probe: () => Effect.succeed({ healthy: false, detail: { path: "/data", error: "ws-1" } })
+      }
+    })
+    expect(await bodyOf(await fetch(`${url}/health/db`))).toEqual({ status: "unavailable", check: "db" })
+    expect(await bodyOf(await get(`${url}/health/db`))).toMatchObject({ path: "/data" })
+  })
+})
+
 describe("POST /admin/reconcile", () => {
   it("with storeId looks at that workspace only, and says what became of it", async () => {
     const asked: Array<readonly [string, Actor]> = []
