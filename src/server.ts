@@ -23,12 +23,14 @@ import { defaultLimits } from "./orchestration/RemovalGuard.ts"
 import * as WorkspaceController from "./orchestration/WorkspaceController.ts"
 import * as WorkspaceOrchestrator from "./orchestration/WorkspaceOrchestrator.ts"
 import * as WorkspaceReconciler from "./orchestration/WorkspaceReconciler.ts"
+import * as SqliteMessageLedger from "./persistence/SqliteMessageLedger.ts"
 import * as SqliteSnapshotStore from "./persistence/SqliteSnapshotStore.ts"
 import * as SqliteStateStore from "./persistence/SqliteStateStore.ts"
 import * as StateDatabase from "./persistence/StateDatabase.ts"
 import * as EventProcessor from "./stores/EventProcessor.ts"
 import * as LiveStoreDriver from "./stores/LiveStoreDriver.ts"
 import * as MemoryDriver from "./stores/MemoryDriver.ts"
+import * as MessageHandler from "./stores/messages/MessageHandler.ts"
 import * as StoreManager from "./stores/StoreManager.ts"
 import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
 import * as DesiredState from "./workspaces/DesiredState.ts"
@@ -148,8 +150,9 @@ export const layer = (config: ServerConfig) =>
       )
       const stores = WorkspaceOrchestrator.layer.pipe(
         Layer.provideMerge(
-          EventProcessor.layer({ shutdownGrace: config.shutdownGraceMs * DRAIN_EVENTS_SHARE })
+          EventProcessor.layer({ shutdownGraceMs: config.shutdownGraceMs * DRAIN_EVENTS_SHARE })
         ),
+        Layer.provide(MessageHandler.layerNone),
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: config.storeConnectionTimeoutMs })),
         Layer.provideMerge(driverLayer(config))
       )
@@ -157,9 +160,11 @@ export const layer = (config: ServerConfig) =>
         Layer.provide(directoryLayer(config))
       )
       const operators = Layer.merge(Pauses.layer, EventFeed.layer)
-      const state = Layer.merge(SqliteSnapshotStore.layer, SqliteStateStore.layer).pipe(
-        Layer.provide(StateDatabase.layer(config.dataPath))
-      )
+      const state = Layer.mergeAll(
+        SqliteSnapshotStore.layer,
+        SqliteStateStore.layer,
+        SqliteMessageLedger.layer
+      ).pipe(Layer.provide(StateDatabase.layer(config.dataPath)))
       return HttpLayer.layer({
         server: {
           host: config.host,

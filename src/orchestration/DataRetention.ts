@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import { EventProcessor } from "../stores/EventProcessor.ts"
 import { StoreDriver } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState } from "../workspaces/DesiredState.ts"
@@ -22,12 +23,13 @@ const MAX_INTERVAL_MS = 600_000
 
 export const layer = (
   options: Options
-): Layer.Layer<never, never, StateStore | StoreDriver | StoreManager | DesiredState> =>
+): Layer.Layer<never, never, StateStore | StoreDriver | StoreManager | EventProcessor | DesiredState> =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const state = yield* StateStore
       const driver = yield* StoreDriver
       const manager = yield* StoreManager
+      const processor = yield* EventProcessor
       const desired = yield* DesiredState
 
       const collect = (storeId: string) =>
@@ -35,6 +37,7 @@ export const layer = (
           const isGone = desired.get(storeId)._tag === "Unknown" && manager.observe(storeId)._tag === "Closed"
           if (isGone) {
             yield* driver.purge(storeId)
+            yield* processor.forget(storeId)
             yield* Effect.logInfo("workspace_orchestration.data_deleted").pipe(
               Effect.annotateLogs({ category: "workspace_orchestration", operation: "purge", storeId })
             )

@@ -15,6 +15,8 @@ import {
   RunFailed,
   RunInFlight,
   RunTooSoon,
+  type Actor,
+  type ManualRun,
   type StoresQuery
 } from "./Operations.ts"
 import { Pauses } from "./Pauses.ts"
@@ -190,7 +192,6 @@ export const make = (options: Options) =>
       const circuitBreakers = yield* breakersView
       const queue = yield* controller.queueStats
       const totals = processor.totals()
-      const pendingUserMessages = totals.userMessages - totals.processedUserMessages
       const stores = listed(manager.storeIds()).map((storeId) =>
         healthRow(storeId, manager.view(storeId), processor.processing(storeId), now)
       )
@@ -198,6 +199,8 @@ export const make = (options: Options) =>
       const persistence = state.health()
       const isDegraded =
         !convergence.converged ||
+        // Law 10: nobody has confirmed in this life what an earlier one knew.
+        desired.view().source === "snapshot" ||
         // A paused thing never looks green.
         paused.length > 0 ||
         verdict.tripped ||
@@ -217,21 +220,24 @@ export const make = (options: Options) =>
         storeCount: manager.size(),
         globalResources: {
           systemHealth: isDegraded ? "degraded" : "healthy",
-          queuedMessages: pendingUserMessages,
-          activeHandlers: 0,
-          pendingUserMessages,
+          queuedMessages: totals.pendingUserMessages - totals.activeHandlers,
+          activeHandlers: totals.activeHandlers,
+          pendingUserMessages: totals.pendingUserMessages,
+          parkedUserMessages: totals.parkedUserMessages,
           userMessages: totals.userMessages,
-          errorRate: 0
+          errorRate: processor.errorRate()
         },
         liveStoreTotals: {
           userMessages: totals.userMessages,
           processedUserMessages: totals.processedUserMessages,
-          pendingUserMessages,
+          pendingUserMessages: totals.pendingUserMessages,
           lastUserMessageAt: iso(totals.lastUserMessageAt)
         },
         processedMessages: {
           total: totals.processedUserMessages,
-          byStore: {},
+          byStore: Object.fromEntries(
+            stores.map(({ processing, storeId }) => [storeId, processing.processedUserMessages])
+          ),
           databasePath: persistence.path ?? options.dataPath
         },
         orchestrator: orchestratorView(),
@@ -293,7 +299,23 @@ export const make = (options: Options) =>
         }
       })
 
-    const reconcile: Operations["Type"]["reconcile"] = () =>
+    const audited = (actor: Actor, detail: string, outcome: "succeeded" | "refused" | "failed") =>
+      Effect.flatMap(Clock.currentTimeMillis, (at) =>
+        state.audit.append({
+          at,
+          actor: actor.name,
+          address: actor.address,
+          action: "loop.reconciled",
+          subject: "",
+          detail,
+          outcome
+        })
+      )
+
+    const reconcile = (): Effect.Effect<
+      ManualRun,
+      ReconcilerDisabled | RunInFlight | RunTooSoon | RunFailed
+    > =>
       Effect.gen(function* () {
         if (Option.isSome(options.disabled)) {
           return yield* new ReconcilerDisabled({ reason: options.disabled.value })
@@ -351,7 +373,19 @@ export const make = (options: Options) =>
             onTimeout: () => ({ status: "reconcile_queued" as const, reason: "in-progress" })
           })
         ),
-      reconcile,
+      reconcile: (actor) =>
+        reconcile().pipe(
+          Effect.tap(({ result, status }) =>
+            audited(
+              actor,
+              `${status}: ${result.added.length} added, ${result.removed.length} removed`,
+              "succeeded"
+            )
+          ),
+          Effect.tapError((error) =>
+            audited(actor, error._tag, error._tag === "RunFailed" ? "failed" : "refused")
+          )
+        ),
       health,
       stores,
       ready: Effect.sync(() =>

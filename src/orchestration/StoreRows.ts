@@ -8,7 +8,14 @@ import type { WorkspaceStatus } from "./WorkspaceStatus.ts"
 /** ISO 8601 of milliseconds since the epoch. */
 export const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString())
 
-const noProcessing: Processing = { userMessages: 0, processedUserMessages: 0, lastUserMessageAt: null }
+const noProcessing: Processing = {
+  userMessages: 0,
+  processedUserMessages: 0,
+  pendingUserMessages: 0,
+  parkedUserMessages: 0,
+  activeHandlers: 0,
+  lastUserMessageAt: null
+}
 
 /** A store that is desired, but that nobody has begun to open. */
 const unopened = (storeId: string): StoreView => ({
@@ -43,7 +50,9 @@ const common = (view: StoreView, processing: Processing) => ({
   processing: {
     userMessages: processing.userMessages,
     processedUserMessages: processing.processedUserMessages,
-    pendingUserMessages: processing.userMessages - processing.processedUserMessages
+    pendingUserMessages: processing.pendingUserMessages,
+    parkedUserMessages: processing.parkedUserMessages,
+    activeHandlers: processing.activeHandlers
   }
 })
 
@@ -66,7 +75,12 @@ export const healthRow = (
       isSynced: seen.sync !== null && seen.sync.pendingCount === 0 && seen.connectivity?.isConnected === true,
       lastUpdatedAt: iso(now)
     },
-    liveStore: { userMessages: done.userMessages, lastUserMessageAt: iso(done.lastUserMessageAt) }
+    liveStore: {
+      userMessages: done.userMessages,
+      processedUserMessages: done.processedUserMessages,
+      pendingUserMessages: done.pendingUserMessages,
+      lastUserMessageAt: iso(done.lastUserMessageAt)
+    }
   }
 }
 

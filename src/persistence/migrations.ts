@@ -56,5 +56,33 @@ export const migrations: ReadonlyArray<string> = [
     store_id TEXT PRIMARY KEY,
     at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE message_store (
+    store_id TEXT PRIMARY KEY,
+    cursor TEXT,
+    scanned TEXT,
+    user_messages INTEGER NOT NULL DEFAULT 0,
+    processed INTEGER NOT NULL DEFAULT 0,
+    last_user_message_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE message (
+    store_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    -- null: the answer was read before the message itself
+    seq INTEGER,
+    since TEXT,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'handling', 'handled', 'parked', 'done')),
+    attempts INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    next_attempt_at INTEGER,
+    last_error TEXT,
+    reply TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (store_id, message_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX message_in_order ON message (store_id, state, seq);
+  CREATE INDEX message_parked ON message (store_id, message_id) WHERE state = 'parked';
   `
 ]

@@ -15,6 +15,8 @@ import type { StateError } from "../../src/persistence/StateDatabase.ts"
 import * as EventProcessor from "../../src/stores/EventProcessor.ts"
 import { makeMemoryBackend } from "../../src/stores/MemoryBackend.ts"
 import * as MemoryDriver from "../../src/stores/MemoryDriver.ts"
+import * as MessageHandler from "../../src/stores/messages/MessageHandler.ts"
+import * as MessageLedger from "../../src/stores/messages/MessageLedger.ts"
 import * as StoreManager from "../../src/stores/StoreManager.ts"
 import * as DesiredState from "../../src/workspaces/DesiredState.ts"
 import * as SnapshotStore from "../../src/workspaces/SnapshotStore.ts"
@@ -84,7 +86,8 @@ export const makeWorld = (options: WorldOptions = {}) => {
           })
         ),
         Layer.provideMerge(WorkspaceOrchestrator.layer),
-        Layer.provideMerge(EventProcessor.layer({ shutdownGrace: "1 second" })),
+        Layer.provideMerge(EventProcessor.layer({ shutdownGraceMs: 1_000 })),
+        Layer.provide([MessageHandler.layerNone, MessageLedger.layerMemory]),
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: 30_000 })),
         Layer.provideMerge(DesiredState.layer({ pinned: options.pinned ?? [], breaker })),
         Layer.provide(directory.layer),

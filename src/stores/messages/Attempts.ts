@@ -1,0 +1,157 @@
+/**
+ * One attempt to handle the oldest message of a conversation. It is claimed in the ledger first and settled there after:
+ * a crash in between repeats it with the same idempotency key.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { OpenStore } from "../StoreDriver.ts"
+import type { Failures } from "./Failures.ts"
+import { type Figures, type Followed, type Recorder, untilStopped } from "./FollowedStore.ts"
+import { idempotencyKeyOf, type Reply, type UserMessage } from "./Message.ts"
+import { HandlerError, type MessageRequest } from "./MessageHandler.ts"
+import type { LedgerRow } from "./MessageLedger.ts"
+import type { Vocabulary } from "./Vocabulary.ts"
+
+export interface AttemptsOptions {
+  readonly record: Recorder
+  readonly figures: Figures
+  readonly failures: Failures
+  readonly vocabulary: Vocabulary
+  readonly handle: (request: MessageRequest) => Effect.Effect<Reply | null, HandlerError>
+  readonly timeoutMs: number
+}
+
+/** What an attempt came to, in the handler's own words or ours. */
+type Outcome =
+  | { readonly _tag: "Replied"; readonly reply: Reply | null }
+  | { readonly _tag: "Failed"; readonly error: HandlerError }
+  | { readonly _tag: "Stopped" }
+
+/** How long a store waits when the breaker does not say. */
+const REFUSED_RETRY_MS = 1_000
+
+export const makeAttempts = (options: AttemptsOptions) => {
+  const { failures, figures, handle, record, timeoutMs, vocabulary } = options
+
+  /** The message as the history has it; undefined when it is no longer there. */
+  const read = (row: LedgerRow, store: OpenStore) =>
+    Effect.map(store.read(Option.fromNullable(row.since), 1), ([event]) => {
+      const message = event === undefined ? undefined : vocabulary.userMessage(event)
+      return message?.id === row.messageId ? message : undefined
+    })
+
+  const run = (one: Followed, row: LedgerRow, message: UserMessage): Effect.Effect<Outcome> => {
+    const request: MessageRequest = {
+      storeId: one.storeId,
+      message,
+      idempotencyKey: idempotencyKeyOf(one.storeId, row.messageId),
+      attempt: row.attempts
+    }
+    const answered = Effect.suspend(() => handle(request)).pipe(
+      Effect.timeoutFail({
+        duration: timeoutMs,
+        onTimeout: () => new HandlerError({ reason: "timeout", message: `no answer within ${timeoutMs} ms` })
+      }),
+      Effect.map((reply): Outcome => ({ _tag: "Replied", reply })),
+      Effect.catchAllCause((cause) => {
+        if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
+        const error = Option.getOrElse(
+          Cause.failureOption(cause),
+          () => new HandlerError({ reason: "failed", message: "the handler has died of a defect" })
+        )
+        const outcome = Effect.succeed<Outcome>({ _tag: "Failed", error })
+        return Cause.isDie(cause)
+          ? Effect.zipRight(
+              Effect.logError("message.handler_died", cause).pipe(
+                Effect.annotateLogs({ storeId: one.storeId, messageId: row.messageId })
+              ),
+              outcome
+            )
+          : outcome
+      })
+    )
+    return Effect.raceFirst(answered, Effect.as(untilStopped(one), { _tag: "Stopped" } as const))
+  }
+
+  const counted = <A, E, R>(one: Followed, effect: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        one.activeHandlers += 1
+        figures.activeHandlers += 1
+      }),
+      () => effect,
+      () =>
+        Effect.sync(() => {
+          one.activeHandlers -= 1
+          figures.activeHandlers -= 1
+        })
+    )
+
+  /** Answers whether the conversation stays taken, until its answer is committed. */
+  const settle = (one: Followed, claimed: LedgerRow, outcome: Outcome) =>
+    Effect.gen(function* () {
+      const row = one.backlog?.get(claimed.messageId)
+      // Answered by somebody else meanwhile, or the store is not followed any more.
+      if (row === undefined || outcome._tag === "Stopped") return false
+      const now = yield* Clock.currentTimeMillis
+      if (outcome._tag === "Failed") {
+        const { error } = outcome
+        if (error.refused === true) {
+          one.heldUntil = now + (error.retryAfterMs ?? REFUSED_RETRY_MS)
+          yield* record(one, { rows: [{ ...row, state: "pending", attempts: row.attempts - 1 }] })
+          return false
+        }
+        figures.noteAttempt(true)
+        yield* failures.note(one, row, error)
+        return false
+      }
+      figures.noteAttempt(false)
+      if (outcome.reply === null) {
+        yield* record(one, { processed: 1, rows: [{ ...row, state: "done", since: null, at: now }] })
+        return false
+      }
+      yield* record(one, {
+        rows: [{ ...row, state: "handled", reply: outcome.reply, lastError: null, at: now }]
+      })
+      return true
+    })
+
+  const attempt = (one: Followed, row: LedgerRow, store: OpenStore) =>
+    Effect.gen(function* () {
+      const message = yield* read(row, store)
+      const now = yield* Clock.currentTimeMillis
+      if (message === undefined) {
+        yield* record(one, {
+          processed: 1,
+          rows: [{ ...row, state: "done", lastError: "no longer in the history", at: now }]
+        })
+        yield* Effect.logWarning("message.vanished").pipe(
+          Effect.annotateLogs({ storeId: one.storeId, messageId: row.messageId })
+        )
+        return false
+      }
+      const claimed: LedgerRow = { ...row, state: "handling", attempts: row.attempts + 1, at: now }
+      yield* record(one, { rows: [claimed] })
+      return yield* settle(one, claimed, yield* counted(one, run(one, claimed, message)))
+    })
+
+  return {
+    /** Handles the conversation's oldest message. Whatever happens, the conversation is free again or has an answer. */
+    handleOldest: (one: Followed, conversationId: string, store: OpenStore | undefined) =>
+      Effect.suspend(() => {
+        const row = one.backlog?.head(conversationId)
+        return row === undefined || store === undefined ? Effect.succeed(false) : attempt(one, row, store)
+      }).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            if (!Exit.isSuccess(exit) || !exit.value) one.backlog?.release(conversationId)
+          })
+        )
+      )
+  }
+}
+
+export type Attempts = ReturnType<typeof makeAttempts>

@@ -1,0 +1,188 @@
+/**
+ * What has become of every user message, kept over restarts: positions in the stores' histories, and a row for each
+ * message from when it is read until some time after it is done. Never a message's content: a row says where in the
+ * history it is.
+ *
+ * A repository without judgement; its one user is the event processor.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type { Cursor } from "../StoreDriver.ts"
+import type { Reply } from "./Message.ts"
+
+/**
+ * `pending`: to be handled. `handling`: an attempt has begun. `handled`: the answer is there and has to be committed.
+ * `parked`: given up until an operator decides. `done`: answered, dropped, or in no need of an answer.
+ */
+export type MessageState = "pending" | "handling" | "handled" | "parked" | "done"
+
+export interface LedgerRow {
+  readonly messageId: string
+  readonly conversationId: string
+  /** Its place among the store's messages; null: its answer was read before the message itself. */
+  readonly seq: number | null
+  /** The position just before the message's event; null is the beginning of the history. */
+  readonly since: Cursor | null
+  readonly state: MessageState
+  /** Attempts that have begun, those that a crash cut off included. */
+  readonly attempts: number
+  /** Attempts whose failure speaks against the message. */
+  readonly failures: number
+  /** Not before this, in milliseconds since the epoch. */
+  readonly nextAttemptAt: number | null
+  readonly lastError: string | null
+  /** Between handling and confirmation. */
+  readonly reply: Reply | null
+  /** When the state was reached, in milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** How far a store has been read, and how much was in it. */
+export interface LedgerHead {
+  /** Every message before this has a row, or had one. */
+  readonly cursor: Cursor | null
+  /** Every answer before this is known. Never behind `cursor`; ahead of it while there is too much to do. */
+  readonly scanned: Cursor | null
+  /** Messages before `scanned`. */
+  readonly userMessages: number
+  /** Those of them that are done. */
+  readonly processed: number
+  readonly lastUserMessageAt: number | null
+}
+
+export const emptyHead: LedgerHead = {
+  cursor: null,
+  scanned: null,
+  userMessages: 0,
+  processed: 0,
+  lastUserMessageAt: null
+}
+
+export interface LedgerStore {
+  readonly head: LedgerHead
+  /** What is neither parked nor done, in the order of the history. */
+  readonly open: ReadonlyArray<LedgerRow>
+  readonly parked: number
+  /** The greatest `seq` that was given out; 0 if none was. */
+  readonly lastSeq: number
+}
+
+/** What changes together. The counts are added, so that two writers of one store do not undo each other. */
+export interface LedgerChange {
+  readonly position?: { readonly cursor: Cursor | null; readonly scanned: Cursor | null }
+  readonly userMessages?: number
+  readonly processed?: number
+  readonly lastUserMessageAt?: number | null
+  readonly rows: ReadonlyArray<LedgerRow>
+}
+
+export interface ParkedRow extends LedgerRow {
+  readonly storeId: string
+}
+
+export interface ParkedQuery {
+  /** Null: of all stores. */
+  readonly storeId: string | null
+  readonly limit: number
+  /** Only those behind this one, in the order of store and message ids. */
+  readonly after: { readonly storeId: string; readonly messageId: string } | null
+}
+
+/** The ledger could not be read or written: nothing was changed. */
+export class LedgerError extends Schema.TaggedError<LedgerError>()("LedgerError", {
+  operation: Schema.String,
+  message: Schema.String
+}) {}
+
+export class MessageLedger extends Context.Tag("workspace-orchestrator/stores/MessageLedger")<
+  MessageLedger,
+  {
+    /** Where the database is; null: in memory. */
+    readonly path: string | null
+    /** What is known of the store; undefined when nothing is. Costs nothing for a store without a message. */
+    readonly load: (storeId: string) => Effect.Effect<LedgerStore | undefined, LedgerError>
+    /** The rows of those messages that have one. */
+    readonly find: (
+      storeId: string,
+      messageIds: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyMap<string, LedgerRow>, LedgerError>
+    /** All of it or nothing. */
+    readonly write: (storeId: string, change: LedgerChange) => Effect.Effect<void, LedgerError>
+    readonly parked: (query: ParkedQuery) => Effect.Effect<ReadonlyArray<ParkedRow>, LedgerError>
+    /** Forgets the done messages of a store but the newest `keep`. */
+    readonly prune: (storeId: string, keep: number) => Effect.Effect<void, LedgerError>
+    /** Forgets the store. */
+    readonly forget: (storeId: string) => Effect.Effect<void, LedgerError>
+  }
+>() {}
+
+const openStates: ReadonlySet<MessageState> = new Set(["pending", "handling", "handled"])
+const bySeq = (one: LedgerRow, other: LedgerRow): number => (one.seq ?? 0) - (other.seq ?? 0)
+
+/** The head after a change. */
+export const changedHead = (head: LedgerHead, change: LedgerChange): LedgerHead => ({
+  cursor: change.position === undefined ? head.cursor : change.position.cursor,
+  scanned: change.position === undefined ? head.scanned : change.position.scanned,
+  userMessages: head.userMessages + (change.userMessages ?? 0),
+  processed: head.processed + (change.processed ?? 0),
+  lastUserMessageAt: change.lastUserMessageAt ?? head.lastUserMessageAt
+})
+
+const makeMemory = (): (typeof MessageLedger)["Service"] => {
+  const stores = new Map<string, { head: LedgerHead; readonly rows: Map<string, LedgerRow> }>()
+  return {
+    path: null,
+    load: (storeId) =>
+      Effect.sync(() => {
+        const known = stores.get(storeId)
+        if (known === undefined) return undefined
+        const rows = [...known.rows.values()]
+        return {
+          head: known.head,
+          open: rows.filter(({ state }) => openStates.has(state)).sort(bySeq),
+          parked: rows.filter(({ state }) => state === "parked").length,
+          lastSeq: rows.reduce((last, { seq }) => Math.max(last, seq ?? 0), 0)
+        }
+      }),
+    find: (storeId, messageIds) =>
+      Effect.sync(() => {
+        const rows = stores.get(storeId)?.rows
+        const found = messageIds.flatMap((id) => rows?.get(id) ?? [])
+        return new Map(found.map((row) => [row.messageId, row]))
+      }),
+    write: (storeId, change) =>
+      Effect.sync(() => {
+        const known = stores.get(storeId) ?? { head: emptyHead, rows: new Map<string, LedgerRow>() }
+        stores.set(storeId, known)
+        known.head = changedHead(known.head, change)
+        for (const row of change.rows) known.rows.set(row.messageId, row)
+      }),
+    parked: ({ after, limit, storeId }) =>
+      Effect.sync(() =>
+        [...stores]
+          .filter(([id]) => storeId === null || id === storeId)
+          .flatMap(([id, { rows }]) => [...rows.values()].map((row) => ({ ...row, storeId: id })))
+          .filter(({ state }) => state === "parked")
+          .sort((one, other) => compare(one, other))
+          .filter((row) => after === null || compare(row, after) > 0)
+          .slice(0, limit)
+      ),
+    prune: (storeId, keep) =>
+      Effect.sync(() => {
+        const rows = stores.get(storeId)?.rows
+        const done = [...(rows?.values() ?? [])].filter(({ seq, state }) => state === "done" && seq !== null)
+        for (const { messageId } of done.sort(bySeq).slice(0, -keep)) rows?.delete(messageId)
+      }),
+    forget: (storeId) => Effect.sync(() => void stores.delete(storeId))
+  }
+}
+
+type Place = { readonly storeId: string; readonly messageId: string }
+const order = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
+const compare = (one: Place, other: Place): number =>
+  order(one.storeId, other.storeId) || order(one.messageId, other.messageId)
+
+/** Remembers nothing beyond the process. */
+export const layerMemory: Layer.Layer<MessageLedger> = Layer.sync(MessageLedger, makeMemory)
