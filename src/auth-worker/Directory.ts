@@ -15,7 +15,7 @@ import {
 import { Sql } from "./Sql.ts"
 
 /** What this Auth Worker offers beyond the plain list (contract, section 1). */
-export const features = ["revision", "pages", "changes", "get"] as const
+const features = ["revision", "pages", "changes", "get"] as const
 
 /** Where a listing stands: the revision it shows, the totals at that revision, and the last row given. */
 const Cursor = Schema.parseJson(

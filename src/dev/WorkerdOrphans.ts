@@ -15,7 +15,6 @@ const Identity = Schema.Struct({ pid: Schema.Int, started: Schema.String })
 type Identity = typeof Identity.Type
 
 const Ownership = Schema.parseJson(Schema.Struct({ owner: Identity, workerd: Schema.optional(Identity) }))
-export type Ownership = typeof Ownership.Type
 
 const recordOf = (folder: string) => path.join(folder, "workerd.json")
 
