@@ -125,7 +125,7 @@ const waitingBlocker = (s: Situation): Blocker | null => {
   if (s.waiting.reason === "backoff") {
     return {
       reason: "backoff",
-      message: `The last ${s.attempts} ${s.attempts === 1 ? "attempt" : "attempts"} failed${s.lastError === null ? "" : ` (${s.lastError.message})`}; the next is ${when}.`,
+      message: `The last ${s.attempts === 1 ? "attempt" : `${s.attempts} attempts`} failed${s.lastError === null ? "" : ` (${s.lastError.message})`}; the next is ${when}.`,
       until: iso(s.waiting.until),
       nextStep: `To try now: wso reconcile ${s.storeId}`
     }
