@@ -20,5 +20,3 @@ export const make = (tokens: ReadonlyArray<Redacted.Redacted>): ((headers: Admin
     return byBearer || byHeader
   }
 }
-
-export type AdminAuthentication = ReturnType<typeof make>

@@ -108,5 +108,3 @@ export const make = ({ requireSignature, secrets }: Options) => {
     return requireSignature ? Either.left("unsigned") : Either.right({ webhookId: Option.none() })
   }
 }
-
-export type WebhookAuthentication = ReturnType<typeof make>
