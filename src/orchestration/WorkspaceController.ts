@@ -169,10 +169,10 @@ export const make = (options: Options) =>
     const recentErrors = RecentErrors.make()
     /** When removals that nobody had approved happened. */
     let removals = yield* state.removals.load
-    /** What a human has approved to be removed, and until when. */
+    /** What a human has approved to be removed, and until when. What has been removed since needs another approval. */
     const approved = new Map(
       (yield* state.approvals.load).flatMap(({ expiresAt, storeIds }) =>
-        storeIds.map((storeId) => [storeId, expiresAt] as const)
+        storeIds.filter((id) => desired.absences().has(id)).map((id) => [id, expiresAt] as const)
       )
     )
     /** The removed ones whose local data is still there. */
@@ -377,7 +377,11 @@ export const make = (options: Options) =>
 
     for (const id of desired.ids()) drift.update(id)
     yield* desired.subscribe(({ touched }) => {
-      for (const id of touched) drift.update(id)
+      for (const id of touched) {
+        drift.update(id)
+        // Law 6: approved was the removal that the evidence of then spoke for, not each one to come.
+        if (desired.get(id)._tag === "Present") approved.delete(id)
+      }
       convergence.update(clock.unsafeCurrentTimeMillis())
       return controller.addAll(touched, { priority: "drift", respectBackoff: true })
     })
