@@ -187,14 +187,19 @@ export const make = (options: Options) =>
       }
     }
 
+    /** Takes the store out of the record, so that whoever comes meanwhile finds none, and nobody closes it twice (law 8). */
+    const takeOut = (record: Record): Scope.CloseableScope | undefined => {
+      const held = record.held
+      record.held = null
+      record.generation += 1
+      return held?.scope
+    }
+
     const release = (record: Record): Effect.Effect<void> =>
       Effect.suspend(() => {
-        const held = record.held
-        if (held === null) return Effect.void
-        // Taken out before it is closed: whoever comes meanwhile finds no store, and nobody closes it twice (law 8).
-        record.held = null
-        record.generation += 1
-        return Scope.close(held.scope, Exit.void).pipe(
+        const scope = takeOut(record)
+        if (scope === undefined) return Effect.void
+        return Scope.close(scope, Exit.void).pipe(
           Effect.disconnect,
           Effect.timeoutOption(CLOSE_TIMEOUT_MS),
           Effect.tap((closed) =>
@@ -277,8 +282,17 @@ export const make = (options: Options) =>
       }
     }
 
+    // No timeout each: the process has a deadline for all of them, and a hundred thousand timers would use it up.
     yield* Effect.addFinalizer(() =>
-      Effect.forEach([...records.values()], release, { concurrency: CLOSE_CONCURRENCY, discard: true })
+      Effect.forEach(
+        [...records.values()],
+        (record) =>
+          Effect.suspend(() => {
+            const scope = takeOut(record)
+            return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+          }),
+        { concurrency: CLOSE_CONCURRENCY, discard: true }
+      )
     )
 
     return StoreManager.of({
