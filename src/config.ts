@@ -194,6 +194,12 @@ const secrets = (
 
 const visibleAscii = (text: string): boolean => /^[\x21-\x7e]+$/.test(text)
 
+/** Of Standard Webhooks. */
+const webhookSecrets = secrets(
+  "of visible ASCII characters; what follows whsec_ is base64",
+  (text) => visibleAscii(text) && (!text.startsWith("whsec_") || /^whsec_[A-Za-z0-9+/_-]+=*$/.test(text))
+)
+
 /** Every variable, in the order of the documentation. */
 export const variables = {
   host: optional("HOST", anyText, "The address to listen on. Default: 127.0.0.1, and 0.0.0.0 in production."),
@@ -218,11 +224,7 @@ export const variables = {
   webhookSecrets: secret(
     list(
       "WEBHOOK_SECRET",
-      secrets(
-        "of visible ASCII characters; what follows whsec_ is base64",
-        (text) =>
-          visibleAscii(text) && (!text.startsWith("whsec_") || /^whsec_[A-Za-z0-9+/_-]+=*$/.test(text))
-      ),
+      webhookSecrets,
       "What the Auth Worker proves its webhooks with. Unset: webhooks answer 503."
     )
   ),
@@ -332,6 +334,71 @@ export const variables = {
     "32",
     "How many workspaces are worked on at a time."
   ),
+  workspaceModule: optional(
+    "WORKSPACE_MODULE",
+    anyText,
+    "The path of an ES module with the team's own LiveStore schema and message handler. Unset: the built-in ones."
+  ),
+  messageHandlerUrl: optional(
+    "MESSAGE_HANDLER_URL",
+    url("http", "https"),
+    "Where each user message is POSTed; the JSON that comes back is committed as the answer. Unset: messages are handled by WORKSPACE_MODULE, or only counted."
+  ),
+  messageHandlerSecrets: secret(
+    list(
+      "MESSAGE_HANDLER_SECRET",
+      webhookSecrets,
+      "What requests to MESSAGE_HANDLER_URL are signed with (Standard Webhooks); needed with it."
+    )
+  ),
+  messageHandlerTimeoutMs: withDefault(
+    "MESSAGE_HANDLER_TIMEOUT_MS",
+    milliseconds(100, HOUR_MS),
+    "60000",
+    "How long one attempt to handle a message may take."
+  ),
+  messageMaxAttempts: withDefault(
+    "MESSAGE_MAX_ATTEMPTS",
+    wholeNumber(1, 100),
+    "5",
+    "After how many failures a message is parked until an operator decides."
+  ),
+  messageRetryBaseMs: withDefault(
+    "MESSAGE_RETRY_BASE_MS",
+    milliseconds(10, HOUR_MS),
+    "1000",
+    "How long a message waits after its first failure; doubles with each."
+  ),
+  messageRetryMaxMs: withDefault(
+    "MESSAGE_RETRY_MAX_MS",
+    milliseconds(10, 24 * HOUR_MS),
+    "300000",
+    "The longest that a message waits between two attempts."
+  ),
+  messageConcurrency: withDefault(
+    "MESSAGE_CONCURRENCY",
+    wholeNumber(1, 1_024),
+    "32",
+    "How many messages are handled at a time."
+  ),
+  messageStoreConcurrency: withDefault(
+    "MESSAGE_STORE_CONCURRENCY",
+    wholeNumber(1, 100),
+    "4",
+    "How many conversations of one workspace are handled at a time."
+  ),
+  messageStoreBacklog: withDefault(
+    "MESSAGE_STORE_BACKLOG",
+    wholeNumber(1, 10_000),
+    "100",
+    "How many open messages of one workspace are taken in at a time; the others wait in its store."
+  ),
+  messageLedgerKeep: withDefault(
+    "MESSAGE_LEDGER_KEEP",
+    wholeNumber(100, 1_000_000),
+    "1000",
+    "How many done messages of each workspace are remembered, so that a repeated event is known."
+  ),
   sentryDsn: secret(
     optional(
       "SENTRY_DSN",
@@ -410,6 +477,18 @@ export interface ServerConfig {
   readonly dataPath: string
   readonly storeConnectionTimeoutMs: number
   readonly provisionConcurrency: number
+  readonly workspaceModule: Option.Option<string>
+  readonly messageHandlerUrl: Option.Option<string>
+  /** At least one when there is a URL. */
+  readonly messageHandlerSecrets: ReadonlyArray<Redacted.Redacted>
+  readonly messageHandlerTimeoutMs: number
+  readonly messageMaxAttempts: number
+  readonly messageRetryBaseMs: number
+  readonly messageRetryMaxMs: number
+  readonly messageConcurrency: number
+  readonly messageStoreConcurrency: number
+  readonly messageStoreBacklog: number
+  readonly messageLedgerKeep: number
   readonly sentryDsn: Option.Option<Redacted.Redacted>
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent"
   /** Whether a terminal may be written to in colours. */
@@ -533,6 +612,17 @@ export const loadConfig = Effect.fnUntraced(function* (
       dataPath: of(variables.dataPath),
       storeConnectionTimeoutMs: of(variables.storeConnectionTimeoutMs),
       provisionConcurrency: of(variables.provisionConcurrency),
+      workspaceModule: of(variables.workspaceModule),
+      messageHandlerUrl: of(variables.messageHandlerUrl),
+      messageHandlerSecrets: of(variables.messageHandlerSecrets),
+      messageHandlerTimeoutMs: of(variables.messageHandlerTimeoutMs),
+      messageMaxAttempts: of(variables.messageMaxAttempts),
+      messageRetryBaseMs: of(variables.messageRetryBaseMs),
+      messageRetryMaxMs: of(variables.messageRetryMaxMs),
+      messageConcurrency: of(variables.messageConcurrency),
+      messageStoreConcurrency: of(variables.messageStoreConcurrency),
+      messageStoreBacklog: of(variables.messageStoreBacklog),
+      messageLedgerKeep: of(variables.messageLedgerKeep),
       sentryDsn: of(variables.sentryDsn),
       logLevel: of(variables.logLevel),
       noColor: of(variables.noColor),
@@ -546,6 +636,17 @@ export const loadConfig = Effect.fnUntraced(function* (
       return new ConfigErrors({ problems: [first, ...others] })
     })
   )
+  if (Option.isSome(values.messageHandlerUrl) && values.messageHandlerSecrets.length === 0) {
+    return yield* new ConfigErrors({
+      problems: [
+        new ConfigProblem({
+          variable: variables.messageHandlerSecrets.name,
+          got: "nothing",
+          takes: `${variables.messageHandlerSecrets.takes}, while ${variables.messageHandlerUrl.name} is set`
+        })
+      ]
+    })
+  }
   const isProduction = values.environment === "production"
   return {
     ...values,

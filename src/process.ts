@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { ConfigErrors, configExitCode } from "./config.ts"
 
 export interface Options {
   /** From the first signal on, the process lives no longer than this, in milliseconds. */
@@ -54,6 +55,7 @@ export const run = (program: Effect.Effect<void, unknown>, options: Options): vo
   process.on("SIGTERM", () => stop("SIGTERM"))
   fiber.addObserver((exit) => {
     if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) process.exit(EXIT_OK)
-    exitWith(EXIT_FAILURE, describeFailure(exit.cause))
+    const isConfiguration = Cause.squash(exit.cause) instanceof ConfigErrors
+    exitWith(isConfiguration ? configExitCode : EXIT_FAILURE, describeFailure(exit.cause))
   })
 }

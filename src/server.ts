@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { ServerConfig } from "./config.ts"
+import { ConfigErrors, ConfigProblem, type ServerConfig } from "./config.ts"
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
@@ -30,7 +30,9 @@ import * as StateDatabase from "./persistence/StateDatabase.ts"
 import * as EventProcessor from "./stores/EventProcessor.ts"
 import * as LiveStoreDriver from "./stores/LiveStoreDriver.ts"
 import * as MemoryDriver from "./stores/MemoryDriver.ts"
+import * as HttpMessageHandler from "./stores/messages/HttpMessageHandler.ts"
 import * as MessageHandler from "./stores/messages/MessageHandler.ts"
+import * as WorkspaceModule from "./stores/messages/WorkspaceModule.ts"
 import * as StoreManager from "./stores/StoreManager.ts"
 import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
 import * as DesiredState from "./workspaces/DesiredState.ts"
@@ -49,8 +51,25 @@ const BREAKER_MAX_OPEN_MS = 300_000
 /** Shares of SHUTDOWN_GRACE_MS, in the order in which the parts stop; the rest is for closing stores. */
 const DRAIN_HTTP_SHARE = 0.2
 const DRAIN_QUEUE_SHARE = 0.3
+/** Twice: of handlers, and then of commits. */
 const DRAIN_EVENTS_SHARE = 0.1
 const MAX_DRAIN_HTTP_MS = 5_000
+
+/** The share of the wait between two attempts that is random: messages that failed together part. */
+const MESSAGE_RETRY_JITTER = 0.2
+/** The name of the handler's breaker in /health and the command line. */
+const HANDLER_BREAKER = "message-handler"
+
+const makeBreaker = (name: string, intervalMs: number) =>
+  CircuitBreaker.make({
+    name,
+    openMs: Math.min(BREAKER_OPEN_MS, intervalMs),
+    maxOpenMs: Math.min(BREAKER_MAX_OPEN_MS, intervalMs),
+    onTransition: ({ from, reason, to }) =>
+      Effect.logWarning("circuit_breaker.transition").pipe(
+        Effect.annotateLogs({ breaker: name, from, to, reason })
+      )
+  })
 
 /** Why nothing is reconciled with an Auth Worker; None if it is. */
 const disabledReason = (config: ServerConfig): Option.Option<string> => {
@@ -77,10 +96,48 @@ const clientIdOf = (dataPath: string): string =>
     .digest("hex")
     .slice(0, 16)}`
 
-const driverLayer = (config: ServerConfig) =>
+/** The team's own schema and handler, if it has any. A module that cannot be used is a wrong configuration. */
+const loadWorkspaceModule = (config: ServerConfig) =>
+  Effect.transposeMapOption(config.workspaceModule, (path) =>
+    WorkspaceModule.load(path).pipe(
+      Effect.flatMap((loaded) =>
+        Option.isSome(loaded.handle) && Option.isSome(config.messageHandlerUrl)
+          ? Effect.fail({ message: "exports a `handler` while MESSAGE_HANDLER_URL is set: one of the two" })
+          : Effect.succeed(loaded)
+      ),
+      Effect.mapError(
+        ({ message }) =>
+          new ConfigErrors({
+            problems: [
+              new ConfigProblem({
+                variable: "WORKSPACE_MODULE",
+                got: message,
+                takes: "the path of an ES module that exports `schema` and `handler`"
+              })
+            ]
+          })
+      )
+    )
+  )
+
+type LoadedModule = Option.Option<WorkspaceModule.WorkspaceModule>
+
+const driverLayer = (config: ServerConfig, module: LoadedModule) =>
   config.storeDriver === "memory"
-    ? MemoryDriver.layer({ openMs: config.memoryDriverOpenMs })
+    ? MemoryDriver.layer({
+        openMs: config.memoryDriverOpenMs,
+        ...Option.match(module, {
+          onNone: () => ({}),
+          onSome: ({ schema }) => ({
+            schemas: new Map([...schema.eventsDefsMap].map(([name, event]) => [name, event.schema]))
+          })
+        })
+      })
     : LiveStoreDriver.layer({
+        ...Option.match(module, {
+          onNone: () => ({}),
+          onSome: ({ schema }) => ({ loadSchema: () => Promise.resolve(schema) })
+        }),
         syncUrl: config.syncUrl,
         // An empty token is refused by every Sync Worker (wire contract, section 4).
         bypassToken: config.serverTokens[0] ?? Redacted.make(""),
@@ -89,6 +146,18 @@ const driverLayer = (config: ServerConfig) =>
         openTimeoutMs: config.storeConnectionTimeoutMs,
         clientId: clientIdOf(config.dataPath)
       })
+
+/** Who handles messages: the module, else the URL, else nobody. */
+const handlerLayer = (config: ServerConfig, module: LoadedModule, breaker: CircuitBreaker.CircuitBreaker) => {
+  const own = Option.flatMap(module, ({ handle }) => handle)
+  if (Option.isSome(own)) return MessageHandler.layerEffect("module", own.value)
+  if (Option.isNone(config.messageHandlerUrl)) return MessageHandler.layerNone
+  return HttpMessageHandler.layer({
+    url: config.messageHandlerUrl.value,
+    secrets: config.messageHandlerSecrets,
+    breaker
+  })
+}
 
 /**
  * Everything that runs. HTTP listens once it is built; the loop begins with `WorkspaceReconciler.start`. Closing the
@@ -99,20 +168,10 @@ export const layer = (config: ServerConfig) =>
     Effect.gen(function* () {
       const disabled = disabledReason(config)
       const intervalMs = config.reconcileIntervalMs
-      const breaker = yield* CircuitBreaker.make({
-        name: "auth-worker",
-        openMs: Math.min(BREAKER_OPEN_MS, intervalMs),
-        maxOpenMs: Math.min(BREAKER_MAX_OPEN_MS, intervalMs),
-        onTransition: (transition) =>
-          Effect.logWarning("circuit_breaker.transition").pipe(
-            Effect.annotateLogs({
-              breaker: "auth-worker",
-              from: transition.from,
-              to: transition.to,
-              reason: transition.reason
-            })
-          )
-      })
+      const module = yield* loadWorkspaceModule(config)
+      const breaker = yield* makeBreaker("auth-worker", intervalMs)
+      const handlerBreaker = yield* makeBreaker(HANDLER_BREAKER, intervalMs)
+      const breakers = Option.isSome(config.messageHandlerUrl) ? [breaker, handlerBreaker] : [breaker]
       const operations = OperationsLayer.layer({
         intervalMs,
         disabled,
@@ -121,10 +180,10 @@ export const layer = (config: ServerConfig) =>
         incidentDashboardUrl: config.incidentDashboardUrl,
         dataPath: config.dataPath,
         storage: config.storeDriver === "memory" ? "memory" : "filesystem",
-        breakers: [breaker]
+        breakers
       })
       const administration = AdministrationLayer.layer({
-        breakers: [breaker],
+        breakers,
         workers: config.provisionConcurrency,
         removalConfirmations: config.removalConfirmations,
         removalGraceMs: config.removalGraceMs
@@ -150,11 +209,25 @@ export const layer = (config: ServerConfig) =>
       )
       const stores = WorkspaceOrchestrator.layer.pipe(
         Layer.provideMerge(
-          EventProcessor.layer({ shutdownGraceMs: config.shutdownGraceMs * DRAIN_EVENTS_SHARE })
+          EventProcessor.layer({
+            shutdownGraceMs: config.shutdownGraceMs * DRAIN_EVENTS_SHARE,
+            ...Option.match(module, { onNone: () => ({}), onSome: ({ vocabulary }) => ({ vocabulary }) }),
+            concurrency: config.messageConcurrency,
+            storeConcurrency: config.messageStoreConcurrency,
+            handlerTimeoutMs: config.messageHandlerTimeoutMs,
+            maxAttempts: config.messageMaxAttempts,
+            backoff: {
+              baseMs: config.messageRetryBaseMs,
+              maxMs: config.messageRetryMaxMs,
+              jitter: MESSAGE_RETRY_JITTER
+            },
+            maxOpen: config.messageStoreBacklog,
+            keepDone: config.messageLedgerKeep
+          })
         ),
-        Layer.provide(MessageHandler.layerNone),
+        Layer.provide(handlerLayer(config, module, handlerBreaker)),
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: config.storeConnectionTimeoutMs })),
-        Layer.provideMerge(driverLayer(config))
+        Layer.provideMerge(driverLayer(config, module))
       )
       const desired = DesiredState.layer({ pinned: config.storeIds, breaker }).pipe(
         Layer.provide(directoryLayer(config))

@@ -48,6 +48,17 @@ describe("the configuration", () => {
       dataPath: "./data",
       storeConnectionTimeoutMs: 30_000,
       provisionConcurrency: 32,
+      workspaceModule: Option.none(),
+      messageHandlerUrl: Option.none(),
+      messageHandlerSecrets: [],
+      messageHandlerTimeoutMs: 60_000,
+      messageMaxAttempts: 5,
+      messageRetryBaseMs: 1_000,
+      messageRetryMaxMs: 300_000,
+      messageConcurrency: 32,
+      messageStoreConcurrency: 4,
+      messageStoreBacklog: 100,
+      messageLedgerKeep: 1_000,
       sentryDsn: Option.none(),
       logLevel: "info",
       colour: true,
@@ -83,6 +94,14 @@ describe("the configuration", () => {
     expect((await problems({ WEBHOOK_SECRET: "a,b,c" })).problems).toHaveLength(1)
   })
 
+  it("wants a secret for the message handler that it is to call", async () => {
+    const MESSAGE_HANDLER_URL = "http://handler"
+    expect((await problems({ MESSAGE_HANDLER_URL })).message).toContain("MESSAGE_HANDLER_SECRET got nothing")
+    expect((await loaded({ MESSAGE_HANDLER_URL, MESSAGE_HANDLER_SECRET: "s" })).messageHandlerUrl).toEqual(
+      Option.some(MESSAGE_HANDLER_URL)
+    )
+  })
+
   it("reads ids once each", async () => {
     expect((await loaded({ STORE_IDS: "abc, def ,abc," })).storeIds).toEqual(["abc", "def"])
   })
@@ -112,6 +131,16 @@ describe("the configuration", () => {
       LIVESTORE_SYNC_URL: "file:///sync",
       STORE_CONNECTION_TIMEOUT: "0",
       PROVISION_CONCURRENCY: "1025",
+      MESSAGE_HANDLER_URL: "ws://handler",
+      MESSAGE_HANDLER_SECRET: "whsec_*not-base64*",
+      MESSAGE_HANDLER_TIMEOUT_MS: "99",
+      MESSAGE_MAX_ATTEMPTS: "0",
+      MESSAGE_RETRY_BASE_MS: "9",
+      MESSAGE_RETRY_MAX_MS: "9",
+      MESSAGE_CONCURRENCY: "0",
+      MESSAGE_STORE_CONCURRENCY: "101",
+      MESSAGE_STORE_BACKLOG: "0",
+      MESSAGE_LEDGER_KEEP: "99",
       SENTRY_DSN: "my-dsn-secret",
       LOG_LEVEL: "loud",
       OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318"
