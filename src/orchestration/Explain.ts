@@ -101,11 +101,13 @@ const removalBlocker = (s: Situation): Blocker | null => {
     }
   }
   if (s.guardPlan !== null) {
+    const others = s.guardPlan.count - 1
+    const together = others === 0 ? "" : ` together with ${others} ${others === 1 ? "other" : "others"}`
     return {
       reason: "guard",
-      message: `The removal guard holds it together with ${s.guardPlan.count - 1} others, because ${s.guardPlan.why}.`,
+      message: `The removal guard holds it${together}, because ${s.guardPlan.why}.`,
       until: null,
-      nextStep: `If they are really gone: wso approve ${s.guardPlan.hash}; else mend the Auth Worker's list, and the guard lets go by itself.`
+      nextStep: `If ${others === 0 ? "it is" : "they are"} really gone: wso approve ${s.guardPlan.hash}; else mend the Auth Worker's list, and the guard lets go by itself.`
     }
   }
   return s.sourceDisagrees
