@@ -338,6 +338,8 @@ export const make = (options: Options) =>
             const delayMs = yield* delayAfter(error)
             const dueAt = (yield* Clock.currentTimeMillis) + delayMs
             if (state.nextRunAt !== null && dueAt < state.nextRunAt && current === undefined) {
+              // Noted, so that the next of a thousand such nudges need not ask for a run as well.
+              state = { ...state, nextRunAt: dueAt }
               yield* Effect.forkIn(Effect.delay(Queue.offer(wake, undefined), delayMs), scope)
             }
             return { status: "reconcile_queued", reason: "source-unreachable" } as const
