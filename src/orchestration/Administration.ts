@@ -192,6 +192,8 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
     readonly explain: (storeId: string) => Effect.Effect<Explanation, UnknownWorkspace>
     /** What would be done now, by the snapshot that is accepted now. Changes nothing. */
     readonly plan: Effect.Effect<Plan>
+    /** The part of the plan that is about one workspace; right however many others there are. */
+    readonly planOne: (storeId: string) => Effect.Effect<Plan>
     /** Reconciles one workspace now, backoff or not; waits until it is settled, or for as long as a webhook would. */
     readonly reconcileOne: (storeId: string, actor: Actor) => Effect.Effect<NudgeOutcome>
     /** Lets exactly the held plan of this hash pass. Answers what it approved. */
@@ -223,5 +225,7 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
     readonly events: (after: number) => Stream.Stream<FeedEvent>
     /** What `GET /health/db`, `/health/auth-worker` and `/health/sync` say. */
     readonly probe: (check: "db" | "auth-worker" | "sync") => Effect.Effect<Probe>
+    /** Opens, reads, closes and deletes a store of its own. Calls while one runs share it. */
+    readonly selfTest: Effect.Effect<Probe>
   }
 >() {}

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import type { KeyView } from "../controller/WorkQueue.ts"
+import type { StoreDriver } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState, describeRefreshError } from "../workspaces/DesiredState.ts"
 import {
@@ -22,6 +23,7 @@ import { EventFeed } from "./EventFeed.ts"
 import { blockers, summarize, type Situation } from "./Explain.ts"
 import { Operations, type Actor } from "./Operations.ts"
 import { Pauses } from "./Pauses.ts"
+import * as SelfTest from "./SelfTest.ts"
 import { StateStore, type Pause } from "./StateStore.ts"
 import { iso } from "./StoreRows.ts"
 import type { DesiredView } from "./Views.ts"
@@ -259,7 +261,7 @@ export const make = (options: Options) =>
         }
       })
 
-    const plan = Effect.gen(function* () {
+    const planFor = Effect.fnUntraced(function* (ids: Iterable<string>) {
       const now = yield* Clock.currentTimeMillis
       const verdict = yield* controller.verdict
       const counts = { add: 0, remove: 0, held: 0, waiting: 0 }
@@ -270,12 +272,6 @@ export const make = (options: Options) =>
       const push = <A>(list: Array<A>, item: A): void => {
         if (list.length < MAX_LISTED) list.push(item)
       }
-      const ids = new Set([
-        ...controller.drift.missing.keys(),
-        ...controller.drift.orphaned.keys(),
-        ...desired.absences().keys(),
-        ...controller.blocked().keys()
-      ])
       for (const storeId of ids) {
         const action = controller.plan(storeId)
         switch (action._tag) {
@@ -320,8 +316,20 @@ export const make = (options: Options) =>
           recentRemovals: verdict.recent
         },
         paused: pauses.list().map(pauseView)
-      }
+      } satisfies Plan
     })
+
+    /** Of all others it is known that nothing would be done. */
+    const plan = Effect.suspend(() =>
+      planFor(
+        new Set([
+          ...controller.drift.missing.keys(),
+          ...controller.drift.orphaned.keys(),
+          ...desired.absences().keys(),
+          ...controller.blocked().keys()
+        ])
+      )
+    )
 
     const approve: Administration["Type"]["approve"] = (planHash, actor) =>
       controller.approve(planHash, actor.name).pipe(
@@ -463,6 +471,7 @@ export const make = (options: Options) =>
     return Administration.of({
       explain,
       plan,
+      planOne: (storeId) => planFor([storeId]),
       reconcileOne: (storeId, actor) =>
         Effect.tap(operations.nudge(storeId), (outcome) =>
           record(actor, {
@@ -524,7 +533,8 @@ export const make = (options: Options) =>
         }))
       ),
       events: feed.since,
-      probe
+      probe,
+      selfTest: yield* SelfTest.make
     })
   })
 
@@ -534,6 +544,7 @@ export const layer = (
   Administration,
   never,
   | DesiredState
+  | StoreDriver
   | StoreManager
   | WorkspaceController
   | WorkspaceOrchestrator
@@ -541,4 +552,4 @@ export const layer = (
   | Pauses
   | StateStore
   | EventFeed
-> => Layer.effect(Administration, make(options))
+> => Layer.scoped(Administration, make(options))

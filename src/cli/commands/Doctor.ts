@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { Open } from "../../http/api/Common.ts"
+import { ErrorBody, Open } from "../../http/api/Common.ts"
 import { Health, Probe } from "../../http/api/HealthViews.ts"
 import { signedHeaders, TIMESTAMP_TOLERANCE_SECONDS } from "../../http/WebhookAuthentication.ts"
 import { AnswerIsNo, connect, now, view } from "../Environment.ts"
@@ -94,6 +94,33 @@ const probe = (client: WsoClient, check: string, path: string) =>
     orFailed(check)
   )
 
+const SelfTest = Schema.Struct({
+  status: Schema.Literal("ok", "unavailable"),
+  driver: Schema.String,
+  openMs: Schema.optional(Schema.Number),
+  connected: Schema.optional(Schema.Boolean),
+  error: Schema.optional(Schema.NullOr(Schema.String))
+})
+
+/** Whether the server can open a store at all: it does so with one of its own. */
+const storeSelfTest = (client: WsoClient) => {
+  const check = "store self-test"
+  return client
+    .ask(Schema.Union(SelfTest, ErrorBody), { method: "POST", path: "/admin/selftest/livestore" }, [503])
+    .pipe(
+      Effect.map(({ value }) => {
+        if (!("status" in value)) return failed(check, value.error.message)
+        const { connected, driver, error, openMs, status } = value
+        if (status !== "ok") return failed(check, error ?? `the ${driver} driver could not open a store`)
+        const opened = `the ${driver} driver opened a store in ${duration(openMs ?? 0)}`
+        return connected === true
+          ? ok(check, `${opened}, and it connected`)
+          : warning(check, `${opened}, but it did not connect`)
+      }),
+      orFailed(check)
+    )
+}
+
 /**
  * Whether the server takes webhooks signed with this secret. The message is no event, so that a server that lets it in
  * answers 400 and does nothing.
@@ -136,7 +163,8 @@ export const doctor = Command.make("doctor", view, (options) =>
       probe(client, "first pass", "/health/ready"),
       probe(client, "state database", "/health/db"),
       probe(client, "Auth Worker", "/health/auth-worker"),
-      probe(client, "sync backend", "/health/sync")
+      probe(client, "sync backend", "/health/sync"),
+      storeSelfTest(client)
     ])
     yield* print(
       options.output === "json"

@@ -20,6 +20,7 @@ import {
   TooSoon
 } from "./AdminViews.ts"
 import { ErrorBody, StoreId } from "./Common.ts"
+import { Probe } from "./HealthViews.ts"
 import { describeQuery, Flag, shortText, wholeNumber } from "./Query.ts"
 import { Audit, Breaker, Plan } from "./Views.ts"
 
@@ -151,6 +152,19 @@ const resetBreaker = HttpApiEndpoint.post(
     OpenApi.annotations({ summary: "Let an open circuit breaker admit a probe now", override: adminOnly })
   )
 
+const selfTest = HttpApiEndpoint.post("selfTest", "/admin/selftest/livestore")
+  .addSuccess(Probe)
+  .addSuccess(Probe, { status: 503 })
+  .addError(ErrorBody, { status: 401 })
+  .annotateContext(
+    OpenApi.annotations({
+      summary: "Whether this server can open a store at all",
+      description:
+        "Opens a store of its own, reads it, closes it and deletes it. No workspace is touched. Requests while a test runs share it.",
+      override: adminOnly
+    })
+  )
+
 export class AdminApi extends HttpApiGroup.make("admin")
   .add(reconcile)
   .add(plan)
@@ -158,4 +172,5 @@ export class AdminApi extends HttpApiGroup.make("admin")
   .add(pause)
   .add(resume)
   .add(audit)
-  .add(resetBreaker) {}
+  .add(resetBreaker)
+  .add(selfTest) {}

@@ -4,12 +4,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import {
-  Administration,
-  type Plan,
-  type PlanMismatch,
-  type UnknownBreaker
-} from "../../orchestration/Administration.ts"
+import { Administration, type PlanMismatch, type UnknownBreaker } from "../../orchestration/Administration.ts"
 import {
   type Actor,
   type ManualRun,
@@ -83,16 +78,6 @@ const logError = (error: RunError) =>
     ? Effect.logError(MANUAL_TRIGGER, error, { outcome: "failed", durationMs: error.durationMs })
     : Effect.logInfo(MANUAL_TRIGGER, { outcome: "refused", reason: error._tag })
 
-/** The part of a plan that is about one workspace. */
-const planOf = (plan: Plan, storeId: string): Plan => {
-  const isIt = (row: { readonly storeId: string }) => row.storeId === storeId
-  const [add, remove] = [plan.add.filter(isIt), plan.remove.filter(isIt)]
-  const [held, waiting] = [plan.held.filter(isIt), plan.waiting.filter(isIt)]
-  const counts = { add: add.length, remove: remove.length, held: held.length, waiting: waiting.length }
-  const differs = Object.values(counts).some((count) => count > 0)
-  return { ...plan, differs, counts, add, remove, held, waiting }
-}
-
 const planChanged = ({ currentHash }: PlanMismatch): Refusal =>
   new Refusal({
     status: 409,
@@ -140,8 +125,8 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
       })
 
     const dryRun = (storeId: string | undefined) =>
-      Effect.map(administration.plan, (plan) =>
-        json({ status: "planned", ...(storeId === undefined ? plan : planOf(plan, storeId)) })
+      Effect.map(storeId === undefined ? administration.plan : administration.planOne(storeId), (plan) =>
+        json({ status: "planned", ...plan })
       )
 
     const reconcile = Effect.gen(function* () {
@@ -201,6 +186,13 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
         return json(yield* Effect.mapError(administration.resetBreaker(name, actor), unknownBreaker))
       })
 
+    const selfTest = Effect.gen(function* () {
+      yield* administrators.require
+      const { detail, healthy } = yield* administration.selfTest
+      const status = healthy ? "ok" : "unavailable"
+      return json({ status, check: "livestore", ...detail }, healthy ? 200 : 503)
+    })
+
     return handlers
       .handleRaw("reconcile", () => answer(reconcile))
       .handleRaw("plan", () => answer(plan))
@@ -209,5 +201,6 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
       .handleRaw("resume", () => answer(resume))
       .handleRaw("audit", () => answer(audit))
       .handleRaw("resetBreaker", ({ path: { name } }) => answer(resetBreaker(name)))
+      .handleRaw("selfTest", () => answer(selfTest))
   })
 )

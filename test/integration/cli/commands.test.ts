@@ -630,7 +630,7 @@ describe("wso doctor", () => {
   it("finds everything in order", async () => {
     const url = await started()
     const { code, out } = await doctor(url, { SERVER_BYPASS_TOKEN: "admin-token", WEBHOOK_SECRET: SECRET })
-    expect([code, out.match(/ ok /g)?.length]).toEqual([0, 9])
+    expect([code, out.match(/ ok /g)?.length]).toEqual([0, 10])
     expect(out).not.toContain(SECRET)
   })
 
@@ -649,6 +649,30 @@ describe("wso doctor", () => {
     expect(out).toMatch(/Auth Worker +failed +lastError x/)
     expect(out).toMatch(/state database +ok/)
     expect(nudged).toEqual([])
+  })
+
+  it("warns of a store that opened and did not connect, and finds one that cannot be opened", async () => {
+    const env = { SERVER_BYPASS_TOKEN: "admin-token" }
+    const offline = await started({
+      administration: {
+        selfTest: Effect.succeed({
+          healthy: true,
+          detail: { driver: "livestore", openMs: 151, connected: false }
+        })
+      }
+    })
+    const warned = await doctor(offline, env)
+    expect([warned.code, warned.out]).toEqual([
+      0,
+      expect.stringMatching(/store self-test +warning +the livestore driver opened a store in 151 ?ms, but/)
+    ])
+    const broken = await started({
+      administration: {
+        selfTest: Effect.succeed({ healthy: false, detail: { driver: "livestore", error: "no wasm" } })
+      }
+    })
+    const failed = await doctor(broken, env)
+    expect([failed.code, failed.out]).toEqual([1, expect.stringMatching(/store self-test +failed +no wasm/)])
   })
 
   it("says what it cannot check, and fails where no server answers", async () => {

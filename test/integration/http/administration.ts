@@ -116,6 +116,7 @@ export const breaker = {
 export const quietAdministration: AdministrationService = {
   explain: () => Effect.succeed(explanation),
   plan: Effect.succeed(converged),
+  planOne: () => Effect.succeed(converged),
   reconcileOne: () => Effect.succeed({ status: "already_monitored" }),
   approve: (planHash) => Effect.succeed({ planHash, storeIds: [] }),
   pause: ({ reason, storeId }, actor) =>
@@ -129,5 +130,6 @@ export const quietAdministration: AdministrationService = {
   resetBreaker: () => Effect.succeed(breaker),
   recentErrors: Effect.succeed([]),
   events: () => Stream.never,
-  probe: () => Effect.succeed({ healthy: true, detail: {} })
+  probe: () => Effect.succeed({ healthy: true, detail: {} }),
+  selfTest: Effect.succeed({ healthy: true, detail: { driver: "memory", openMs: 3, connected: true } })
 }

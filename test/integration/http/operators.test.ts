@@ -12,7 +12,7 @@ import * as Views from "../../../src/http/api/Views.ts"
 import { PlanMismatch, UnknownBreaker, UnknownWorkspace } from "../../../src/orchestration/Administration.ts"
 import type { AuditRecord } from "../../../src/orchestration/Audit.ts"
 import type { Actor } from "../../../src/orchestration/Operations.ts"
-import { breaker, explanation, plan, queue, T } from "./administration.ts"
+import { breaker, converged, explanation, plan, queue, T } from "./administration.ts"
 import { admin, bodyOf, eventually, start, type Started, type StartOptions } from "./server.ts"
 
 let server: Started | undefined
@@ -149,16 +149,19 @@ describe("POST /admin/reconcile", () => {
     let runs = 0
     const { url } = await started({
       operations: { reconcile: () => Effect.dieMessage(`ran ${++runs}`) },
-      administration: { plan: Effect.succeed(plan) }
+      administration: {
+        plan: Effect.succeed(plan),
+        planOne: (storeId) =>
+          Effect.succeed({ ...converged, waiting: [{ storeId, reason: "grace", until: T }] })
+      }
     })
     expect(await bodyOf(await post(`${url}/admin/reconcile?dryRun=true`))).toEqual({
       status: "planned",
       ...plan
     })
     expect(await bodyOf(await post(`${url}/admin/reconcile?dryRun=true&storeId=ws-held-2`))).toMatchObject({
-      differs: true,
-      counts: { add: 0, remove: 0, held: 1, waiting: 0 },
-      held: [{ storeId: "ws-held-2", reason: "guard" }]
+      status: "planned",
+      waiting: [{ storeId: "ws-held-2", reason: "grace" }]
     })
     expect(runs).toBe(0)
   })
@@ -168,6 +171,27 @@ describe("POST /admin/reconcile", () => {
     expect((await post(`${url}/admin/reconcile?dryRun=perhaps`, undefined, {})).status).toBe(401)
     expect((await post(`${url}/admin/reconcile?dryRun=perhaps`)).status).toBe(400)
     expect((await post(`${url}/admin/reconcile?storeId=../x`)).status).toBe(400)
+  })
+})
+
+describe("POST /admin/selftest/livestore", () => {
+  it("is for administrators, and answers 503 when no store could be opened", async () => {
+    let healthy = true
+    const { url } = await started({
+      administration: {
+        selfTest: Effect.sync(() => ({ healthy, detail: { driver: "livestore", openMs: 151 } }))
+      }
+    })
+    const path = `${url}/admin/selftest/livestore`
+    expect((await post(path, undefined, {})).status).toBe(401)
+    const passed = await post(path)
+    expect([passed.status, await bodyOf(passed)]).toEqual([
+      200,
+      { status: "ok", check: "livestore", driver: "livestore", openMs: 151 }
+    ])
+    healthy = false
+    const failed = await post(path)
+    expect([failed.status, await bodyOf(failed)]).toMatchObject([503, { status: "unavailable" }])
   })
 })
 

@@ -264,3 +264,20 @@ describe("self-healing", () => {
     )
   )
 })
+
+describe("the plan of one workspace", () => {
+  it.effect("is right though a thousand others come before it", () =>
+    inWorld({}, (world, { administration }) =>
+      Effect.gen(function* () {
+        yield* administration.pause({ storeId: null, reason: "test", expiresInMs: null }, actor)
+        for (let index = 1_000; index < 2_100; index++) world.directory.create(`ws-${index}`)
+        yield* resync
+        const plan = yield* administration.plan
+        expect([plan.held.length, plan.counts.held]).toEqual([1_000, 1_100])
+        const { counts, differs, held } = yield* administration.planOne("ws-2099")
+        expect([differs, counts.held, held]).toEqual([true, 1, [{ storeId: "ws-2099", reason: "paused" }]])
+        expect((yield* administration.planOne("ws-1500")).held).toHaveLength(1)
+      })
+    )
+  )
+})
