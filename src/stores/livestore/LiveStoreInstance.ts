@@ -32,6 +32,7 @@ import { makeConfirmation } from "./LiveStoreConfirmation.ts"
 import { makeCursor } from "./LiveStoreCursor.ts"
 import { readHistory } from "./LiveStoreHistory.ts"
 import type { ResolvedLiveStoreOptions } from "./LiveStoreOptions.ts"
+import { punctual } from "./PunctualClock.ts"
 import { reconnecting } from "./ReconnectingSyncBackend.ts"
 import { deleteStoreFolder, storesFolder } from "./StoreFolder.ts"
 import { probe, serverPayload, withoutSecret } from "./SyncProbe.ts"
@@ -165,6 +166,7 @@ export const openInstance = (
       syncPayload: serverPayload(target)
     }).pipe(
       provideOtel({}),
+      Effect.withClock(punctual(clock)),
       Effect.raceFirst(Deferred.await(shutdown).pipe(Effect.flatMap((cause) => Effect.die(cause)))),
       Effect.catchAllCause((cause) =>
         Cause.isInterruptedOnly(cause) ? Effect.interrupt : Effect.fail(bootFailed(cause))
