@@ -17,6 +17,7 @@ import { HttpServer } from "./http/HttpServer.ts"
 import * as AdministrationLayer from "./orchestration/AdministrationLayer.ts"
 import * as DataRetention from "./orchestration/DataRetention.ts"
 import * as EventFeed from "./orchestration/EventFeed.ts"
+import * as MessageAdministration from "./orchestration/MessageAdministration.ts"
 import * as OperationsLayer from "./orchestration/OperationsLayer.ts"
 import * as Pauses from "./orchestration/Pauses.ts"
 import { defaultLimits } from "./orchestration/RemovalGuard.ts"
@@ -247,7 +248,7 @@ export const layer = (config: ServerConfig) =>
         administrators: { tokens: config.serverTokens, isProduction: config.isProduction },
         webhooks: { secrets: config.webhookSecrets, requireSignature: config.webhookRequireSignature }
       }).pipe(
-        Layer.provide(administration),
+        Layer.provide([administration, MessageAdministration.layer]),
         Layer.provide(operations),
         Layer.provideMerge(loop),
         Layer.provide(DataRetention.layer({ retentionMs: config.storeDataRetentionMs })),

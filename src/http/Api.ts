@@ -7,6 +7,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { AdminApi } from "./api/AdminApi.ts"
 import { DescriptionApi } from "./api/DescriptionApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
+import { MessagesApi } from "./api/MessagesApi.ts"
 import { OperatorsApi } from "./api/OperatorsApi.ts"
 import { StoresApi } from "./api/StoresApi.ts"
 import { WebhooksApi } from "./api/WebhooksApi.ts"
@@ -16,6 +17,7 @@ export class Api extends HttpApi.make("workspace-orchestrator")
   .add(HealthApi)
   .add(StoresApi)
   .add(OperatorsApi)
+  .add(MessagesApi)
   .add(WebhooksApi)
   .add(AdminApi)
   .add(DescriptionApi)

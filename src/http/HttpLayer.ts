@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type { Administration } from "../orchestration/Administration.ts"
+import type { MessageAdministration } from "../orchestration/MessageAdministration.ts"
 import type { Operations } from "../orchestration/Operations.ts"
 import * as Administrators from "./Administrators.ts"
 import { refusalResponse, REQUEST_ID_HEADER } from "./Answer.ts"
@@ -20,6 +21,7 @@ import { WEBHOOK_PATH } from "./api/WebhooksApi.ts"
 import * as AdminHandlers from "./handlers/Admin.ts"
 import * as DescriptionHandlers from "./handlers/Description.ts"
 import * as HealthHandlers from "./handlers/Health.ts"
+import * as MessagesHandlers from "./handlers/Messages.ts"
 import * as OperatorsHandlers from "./handlers/Operators.ts"
 import * as StoresHandlers from "./handlers/Stores.ts"
 import * as WebhookHandlers from "./handlers/Webhooks.ts"
@@ -70,11 +72,16 @@ const make = (options: Options) =>
  */
 export const layer = (
   options: Options
-): Layer.Layer<HttpServer.HttpServer, HttpServer.HttpListenError, Operations | Administration> => {
+): Layer.Layer<
+  HttpServer.HttpServer,
+  HttpServer.HttpListenError,
+  Operations | Administration | MessageAdministration
+> => {
   const handlers = Layer.mergeAll(
     HealthHandlers.layer,
     StoresHandlers.layer,
     OperatorsHandlers.layer,
+    MessagesHandlers.layer,
     WebhookHandlers.layer(options.webhooks),
     AdminHandlers.layer,
     DescriptionHandlers.layer

@@ -23,6 +23,12 @@ export interface Health {
     readonly totalDeprovisioned: number
   }
   readonly removalGuard: { readonly tripped: boolean }
+  readonly liveStoreTotals: {
+    readonly userMessages: number
+    readonly processedUserMessages: number
+    readonly pendingUserMessages: number
+  }
+  readonly globalResources: { readonly parkedUserMessages: number; readonly activeHandlers: number }
 }
 
 interface StoresPage {

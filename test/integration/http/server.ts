@@ -14,7 +14,9 @@ import * as HttpLayer from "../../../src/http/HttpLayer.ts"
 import { HttpServer } from "../../../src/http/HttpServer.ts"
 import { Administration } from "../../../src/orchestration/Administration.ts"
 import { type AdministrationService, quietAdministration } from "./administration.ts"
+import { MessageAdministration } from "../../../src/orchestration/MessageAdministration.ts"
 import { Operations } from "../../../src/orchestration/Operations.ts"
+import { UnknownMessage } from "../../../src/stores/EventProcessor.ts"
 
 export const TOKEN = "admin-token"
 export const SECRET = "webhook-secret"
@@ -96,6 +98,13 @@ const quiet: OperationsService = {
   ready: Effect.succeed({ ready: true, reason: "" })
 }
 
+export type MessagesService = typeof MessageAdministration.Service
+
+const quietMessages: MessagesService = {
+  parked: () => Effect.succeed([]),
+  decide: (_, storeId, messageId) => Effect.fail(new UnknownMessage({ storeId, messageId }))
+}
+
 export interface Started {
   readonly url: string
   readonly port: number
@@ -107,6 +116,7 @@ export interface Started {
 export interface StartOptions {
   readonly operations?: Partial<OperationsService>
   readonly administration?: Partial<AdministrationService>
+  readonly messages?: Partial<MessagesService>
   readonly tokens?: ReadonlyArray<string>
   readonly secrets?: ReadonlyArray<string>
   readonly requireSignature?: boolean
@@ -139,6 +149,7 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
     }
   }).pipe(
     Layer.provide(Layer.succeed(Operations, { ...quiet, ...options.operations })),
+    Layer.provide(Layer.succeed(MessageAdministration, { ...quietMessages, ...options.messages })),
     Layer.provide(Layer.succeed(Administration, { ...quietAdministration, ...options.administration })),
     Layer.provide(Logger.replace(Logger.defaultLogger, logger))
   )
