@@ -61,17 +61,26 @@ const failuresOf = async (copy, { file, name }) => {
 const failures = async (copy, tests) =>
   (await Promise.all(tests.map((test) => failuresOf(copy, test)))).flat()
 
+const editsOf = ({ also, file, from, to }) => [{ file, from, to }, ...(also === undefined ? [] : [also])]
+
+/** A mutation that no longer fits the code would break nothing, or something else. */
+const verify = async (mutation) => {
+  for (const { file, from } of editsOf(mutation)) {
+    const found = (await readFile(join(root, file), "utf8")).split(from).length - 1
+    if (found !== 1) throw new Error(`"${mutation.title}": found ${found} times in ${file}: ${from}`)
+  }
+}
+
 /** Applies the edits, and answers how to undo them. */
-const mutate = async (copy, { also, file, from, to }) => {
+const mutate = async (copy, mutation) => {
   const originals = new Map()
-  for (const edit of [{ file, from, to }, ...(also === undefined ? [] : [also])]) {
-    const path = join(copy, edit.file)
+  for (const { file, from, to } of editsOf(mutation)) {
+    const path = join(copy, file)
     const text = await readFile(path, "utf8")
     if (!originals.has(path)) originals.set(path, text)
-    if (text.split(edit.from).length !== 2) throw new Error(`not exactly once in ${edit.file}: ${edit.from}`)
     await writeFile(
       path,
-      text.replace(edit.from, () => edit.to)
+      text.replace(from, () => to)
     )
   }
   return async () => {
@@ -81,6 +90,7 @@ const mutate = async (copy, { also, file, from, to }) => {
 
 const only = process.argv[2]
 const chosen = mutations.filter(({ law }) => only === undefined || String(law) === only)
+for (const mutation of chosen) await verify(mutation)
 const copy = await copyRepository()
 let survivors = 0
 try {

@@ -114,10 +114,18 @@ export const mutations = [
   },
   {
     law: 6,
-    title: "an approval counts again after a restart",
+    title: "an approval is found again after a restart, whatever has happened since",
     file: "src/orchestration/WorkspaceController.ts",
     from: `storeIds.filter((id) => desired.absences().has(id)).map(`,
     to: `storeIds.map(`,
+    tests: byLife("a restart")
+  },
+  {
+    law: 6,
+    title: "an approval counts for each removal to come",
+    file: "src/orchestration/WorkspaceController.ts",
+    from: `if (desired.get(id)._tag === "Present") approved.delete(id)`,
+    to: ``,
     tests: byLife("a restart")
   },
   {
@@ -152,8 +160,8 @@ export const mutations = [
     law: 8,
     title: "the end of the program closes no store",
     file: "src/stores/StoreManager.ts",
-    from: `Effect.forEach([...records.values()], release,`,
-    to: `Effect.forEach([...records.values()].slice(0, 0), release,`
+    from: `return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)`,
+    to: `return scope === undefined ? Effect.void : Effect.void`
   },
   {
     law: 9,

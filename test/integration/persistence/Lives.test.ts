@@ -332,6 +332,37 @@ describe("a restart", () => {
   )
 
   it(
+    "does not find an approval again for those that have reappeared before it",
+    inScope(
+      Effect.gen(function* () {
+        const { directory, life } = yield* makePlace({ workspaces: forty })
+        const vanished = forty.slice(0, 30)
+        yield* life(({ administration }) =>
+          Effect.gen(function* () {
+            for (const id of vanished) directory.remove(id)
+            yield* resync
+            yield* resync
+            yield* administration.pause({ storeId: null, reason: "not now", expiresInMs: null }, actor)
+            yield* administration.approve((yield* administration.plan).guard.planHash ?? "", actor)
+            for (const id of vanished) directory.create(id)
+            yield* resync
+            yield* administration.resume(null, actor)
+          })
+        )
+        for (const id of vanished) directory.remove(id)
+        yield* life(({ administration, orchestrator }) =>
+          Effect.gen(function* () {
+            yield* resync
+            yield* resync
+            expect(orchestrator.listMonitored()).toEqual(forty)
+            expect((yield* administration.plan).guard.storeIds).toEqual(vanished)
+          })
+        )
+      })
+    )
+  )
+
+  it(
     "keeps the pauses, with who and why, until they are resumed or expire",
     inScope(
       Effect.gen(function* () {
