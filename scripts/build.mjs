@@ -6,15 +6,14 @@
  */
 import { build } from "esbuild"
 import { existsSync } from "node:fs"
-import { chmod, rm } from "node:fs/promises"
+import { chmod } from "node:fs/promises"
 
 const present = (entries) =>
   Object.fromEntries(Object.entries(entries).filter(([, source]) => existsSync(source)))
 
 const common = { bundle: true, format: "esm", sourcemap: true, logLevel: "warning", legalComments: "none" }
 
-await rm("dist", { recursive: true, force: true })
-
+// dist/ is not emptied first: a program that runs from it may still have to load one of its chunks.
 await Promise.all([
   build({
     ...common,
