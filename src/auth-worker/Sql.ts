@@ -1,3 +1,4 @@
+import type { DurableObjectStorage, SqlStorageValue } from "@cloudflare/workers-types"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -16,9 +16,12 @@ const Password = Schema.String.pipe(
   Schema.maxLength(256, { message: () => "expected at most 256 characters" })
 )
 
-const SignUpRequest = Schema.Struct({ email: Email, password: Password })
-const LogInRequest = Schema.Struct({ email: Email, password: Schema.String.pipe(Schema.maxLength(256)) })
-const RefreshRequest = Schema.Struct({ refreshToken: Schema.String })
+export const SignUpRequest = Schema.Struct({ email: Email, password: Password })
+export const LogInRequest = Schema.Struct({
+  email: Email,
+  password: Schema.String.pipe(Schema.maxLength(256))
+})
+export const RefreshRequest = Schema.Struct({ refreshToken: Schema.String })
 
 /** What a client gets to call the API with: a short access token, and a refresh token that is replaced at every use. */
 const grant = (userId: string, session: Bearer) =>

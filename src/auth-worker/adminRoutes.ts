@@ -8,7 +8,7 @@ import { readBody } from "./RequestBody.ts"
 import { type Answer, type Method, route, type Routed } from "./Router.ts"
 import { adminActor } from "./Workspaces.ts"
 
-const CreateRequest = Schema.Struct({
+export const AdminCreateRequest = Schema.Struct({
   userId: UserId,
   name: Schema.optionalWith(WorkspaceName, { exact: true, default: () => "Workspace" }),
   instanceId: Schema.optionalWith(WorkspaceId, { exact: true })
@@ -25,7 +25,7 @@ const admin = <R>(
 export const adminRoutes = [
   admin("POST", "/admin/workspaces", ({ request }) =>
     Effect.gen(function* () {
-      const body = yield* readBody(request, CreateRequest)
+      const body = yield* readBody(request, AdminCreateRequest)
       const registry = yield* Registry
       const { created, workspace } = yield* registry.call("createWorkspace", { ...body, beyondQuota: true })
       return { status: created ? 201 : 200, body: workspace }

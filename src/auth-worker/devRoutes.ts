@@ -8,7 +8,7 @@ import { Registry } from "./Registry.ts"
 import { readBody } from "./RequestBody.ts"
 import { route } from "./Router.ts"
 
-const DevTokenRequest = Schema.Struct({
+export const DevTokenRequest = Schema.Struct({
   userId: Schema.optionalWith(UserId, { exact: true }),
   email: Schema.optionalWith(Email, { exact: true })
 }).pipe(

@@ -14,15 +14,16 @@ const maxPage = 1_000
 export const limit = Schema.NumberFromString.pipe(
   Schema.filter((value) => Number.isInteger(value) && value >= 1 && value <= maxPage)
 ).annotations({
-  message: () => ({ message: `expected a whole number from 1 to ${maxPage}`, override: true })
+  message: () => ({ message: `expected a whole number from 1 to ${maxPage}`, override: true }),
+  jsonSchema: { type: "integer", minimum: 1, maximum: maxPage }
 })
 
-const ListQuery = Schema.Struct({
+export const ListQuery = Schema.Struct({
   limit: Schema.optionalWith(limit, { exact: true }),
   cursor: Schema.optionalWith(Schema.String, { exact: true })
 })
 
-const ChangesQuery = Schema.Struct({
+export const ChangesQuery = Schema.Struct({
   since: Schema.String.pipe(
     Schema.pattern(/^\d{1,15}$/, { message: () => "expected a revision that this list gave" }),
     Schema.compose(Schema.NumberFromString)

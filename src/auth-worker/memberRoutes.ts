@@ -11,12 +11,12 @@ const Role = Schema.Literal("owner", "admin", "member").annotations({
   message: () => ({ message: "expected owner, admin or member", override: true })
 })
 
-const RoleRequest = Schema.Struct({ role: Role })
-const InviteRequest = Schema.Struct({
+export const RoleRequest = Schema.Struct({ role: Role })
+export const InviteRequest = Schema.Struct({
   email: Email,
   role: Schema.optionalWith(Role, { exact: true, default: () => "member" })
 })
-const AcceptRequest = Schema.Struct({ token: Schema.String })
+export const AcceptRequest = Schema.Struct({ token: Schema.String })
 
 /** The people of a workspace, and how others join them. */
 export const memberRoutes = [

@@ -19,7 +19,7 @@ const Status = Schema.Literal(
   })
 })
 
-const ListQuery = Schema.Struct({
+export const WebhooksQuery = Schema.Struct({
   status: Schema.optionalWith(Status, { exact: true, default: () => "undelivered" }),
   limit: Schema.optionalWith(limit, { exact: true, default: () => 100 }),
   cursor: Schema.optionalWith(
@@ -44,7 +44,7 @@ const statusesOf: Readonly<Record<typeof Status.Type, ReadonlyArray<WebhookStatu
 export const webhookRoutes = [
   internal("GET", "/internal/webhooks", ({ url }) =>
     Effect.gen(function* () {
-      const query = yield* readQuery(url, ListQuery)
+      const query = yield* readQuery(url, WebhooksQuery)
       const registry = yield* Registry
       const body = yield* registry.call("listWebhooks", {
         statuses: statusesOf[query.status],

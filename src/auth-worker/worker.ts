@@ -3,38 +3,21 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { accountRoutes } from "./accountRoutes.ts"
-import { adminRoutes } from "./adminRoutes.ts"
 import { type ApiError, refuse } from "./ApiError.ts"
 import { AuthConfig, decodeConfig } from "./AuthConfig.ts"
-import { devRoutes } from "./devRoutes.ts"
 import type { Env } from "./Env.ts"
-import { internalRoutes } from "./internalRoutes.ts"
 import { logger } from "./logger.ts"
-import { memberRoutes } from "./memberRoutes.ts"
 import { allowOrigin, preflight } from "./Cors.ts"
 import * as RateLimits from "./RateLimits.ts"
 import * as Registry from "./Registry.ts"
 import { discardBody } from "./RequestBody.ts"
 import { errorAnswer, toResponse } from "./Responses.ts"
-import { dispatch, route } from "./Router.ts"
+import { dispatch } from "./Router.ts"
+import { routes } from "./routes.ts"
 import { randomId } from "./Secrets.ts"
 import { parseTraceparent, TraceContext } from "./TraceContext.ts"
-import { webhookRoutes } from "./webhookRoutes.ts"
-import { workspaceRoutes } from "./workspaceRoutes.ts"
 
 export { WorkspaceRegistry } from "./WorkspaceRegistry.ts"
-
-const routes = [
-  route("GET", "/health", () => Effect.succeed({ status: 200, body: { status: "healthy" } })),
-  ...internalRoutes,
-  ...webhookRoutes,
-  ...accountRoutes,
-  ...workspaceRoutes,
-  ...memberRoutes,
-  ...adminRoutes,
-  ...devRoutes
-]
 
 /** Decoded once per isolate; the platform gives every request of an isolate the same bindings. */
 const configs = new WeakMap<Env, Either.Either<Context.Tag.Service<AuthConfig>, ApiError>>()

@@ -7,17 +7,17 @@ import { Registry } from "./Registry.ts"
 import { readBody } from "./RequestBody.ts"
 import { route } from "./Router.ts"
 
-const IdempotencyKey = Schema.String.pipe(
+export const IdempotencyKey = Schema.String.pipe(
   Schema.pattern(/^[\x21-\x7e]{1,128}$/, { message: () => "expected 1 to 128 visible characters" })
 )
 
-const CreateRequest = Schema.Struct({
+export const CreateRequest = Schema.Struct({
   name: Schema.optionalWith(WorkspaceName, { exact: true, default: () => "Workspace" }),
   instanceId: Schema.optionalWith(WorkspaceId, { exact: true }),
   idempotencyKey: Schema.optionalWith(IdempotencyKey, { exact: true })
 })
 
-const RenameRequest = Schema.Struct({ name: WorkspaceName })
+export const RenameRequest = Schema.Struct({ name: WorkspaceName })
 
 const keyOf = (request: Request) => {
   const header = request.headers.get("idempotency-key")

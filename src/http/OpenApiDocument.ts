@@ -1,6 +1,8 @@
 /**
  * The API as an OpenAPI 3.1 document.
  */
+import type * as HttpApi from "@effect/platform/HttpApi"
+import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Predicate from "effect/Predicate"
 import { Api } from "./Api.ts"
@@ -26,6 +28,8 @@ const cleaned = (part: unknown): unknown => {
     Object.entries(part)
       // Answers may have further fields, says the contract.
       .filter(([key, value]) => !(key === "additionalProperties" && value === false))
+      // Effect names each "anything" the same, and a name must be unique in a document.
+      .filter(([key, value]) => !(key === "$id" && value === "/schemas/unknown"))
       .filter(([key, value]) => !FOREIGN_SCHEMAS.has(key) && !isForeignResponse(value))
       .map(([key, value]) => [key, cleaned(value)] as const)
   )
@@ -33,9 +37,18 @@ const cleaned = (part: unknown): unknown => {
   return Array.isArray(anyOf) && anyOf.length === 1 ? { ...others, ...anyOf[0] } : result
 }
 
-/** Made afresh at each call; the same for every process of a version. */
-export const make = (): Readonly<Record<string, unknown>> => {
-  const spec = OpenApi.fromApi(Api)
-  const document = cleaned({ ...spec, components: { ...spec.components, securitySchemes } })
+/** The document of an API of ours; `schemes` are the ways to authenticate that no middleware of it names. */
+export const describe = <Id extends string, Groups extends HttpApiGroup.HttpApiGroup.Any, E, R>(
+  api: HttpApi.HttpApi<Id, Groups, E, R>,
+  schemes: Readonly<Record<string, unknown>> = {}
+): Readonly<Record<string, unknown>> => {
+  const spec = OpenApi.fromApi(api)
+  const document = cleaned({
+    ...spec,
+    components: { ...spec.components, securitySchemes: { ...spec.components.securitySchemes, ...schemes } }
+  })
   return Predicate.isRecord(document) ? document : {}
 }
+
+/** The server's. Made afresh at each call; the same for every process of a version. */
+export const make = (): Readonly<Record<string, unknown>> => describe(Api, securitySchemes)

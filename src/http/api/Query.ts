@@ -39,13 +39,17 @@ interface Operation {
 
 /** Adds the parameters of a query to an operation's description (for the annotation `OpenApi.Transform`). */
 export const describeQuery = <A, I>(schema: Schema.Schema<A, I>) => {
-  const described = JSONSchema.make(schema, { target: "openApi3.1" })
+  const definitions: Record<string, JSONSchema.JsonSchema7> = {}
+  const described = JSONSchema.fromAST(schema.ast, { definitions, target: "openApi3.1" })
+  // A parameter is described in place: what it refers to is not among the document's components.
+  const inPlace = (property: JSONSchema.JsonSchema7) =>
+    "$ref" in property ? definitions[property.$ref.replace(/^.*\//, "")] : property
   const properties = "properties" in described ? described.properties : {}
   const parameters = Object.entries(properties).map(([name, property]) => ({
     name,
     in: "query",
     required: false,
-    schema: property
+    schema: inPlace(property)
   }))
   return (operation: Operation) => ({
     ...operation,

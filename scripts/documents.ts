@@ -1,0 +1,61 @@
+/** The documents that are made from code. scripts/openapi.ts and scripts/configuration.ts write them; a test compares. */
+import { format, resolveConfig } from "prettier"
+import { Api as AuthWorkerApi } from "../src/auth-worker/Api.ts"
+import { stackVariables, variableDocs, type VariableDoc } from "../src/config.ts"
+import * as OpenApiDocument from "../src/http/OpenApiDocument.ts"
+
+interface Document {
+  /** From the project's root. */
+  readonly path: string
+  readonly text: string
+}
+
+const json = (path: string, value: unknown): Document => ({
+  path,
+  text: `${JSON.stringify(value, undefined, 2)}\n`
+})
+
+/** Both APIs, as OpenAPI 3.1. */
+export const openApiDocuments = (): ReadonlyArray<Document> => [
+  json("spec/openapi/server.json", OpenApiDocument.make()),
+  json("spec/openapi/auth-worker.json", OpenApiDocument.describe(AuthWorkerApi))
+]
+
+const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("<", "&lt;")
+
+const row = ({ default: fallback, doc, name, secret, takes }: VariableDoc): string =>
+  `| \`${name}\`${secret ? " (secret)" : ""} | ${fallback === null ? "unset" : `\`${fallback}\``} | ${cell(doc)} | ${cell(takes)} |`
+
+const table = (docs: ReadonlyArray<VariableDoc>): string =>
+  [
+    "| variable | default | what it does | what it takes |",
+    "| --- | --- | --- | --- |",
+    ...docs.map(row)
+  ].join("\n")
+
+const configuration = `<!-- Made from src/config.ts by \`npm run docs:configuration\`; a test checks that it is current. -->
+
+# Configuration of the server
+
+Every variable that the server reads. An empty value is as unset. A value that does not parse stops the start with one message that
+names every bad variable, what it got and what it takes, and exit code 78 (EX_CONFIG); \`wso config validate\` says the same
+without a start. Durations are milliseconds.
+
+A secret may also be given as \`<NAME>_FILE\`, the path of a file that holds it; its value is never printed. Where two secrets may be
+active at a time, the first is the one that is sent (docs/deployment.md has the steps of a rotation).
+
+${table(variableDocs)}
+
+The embedded stack (\`npm start\`) reads these too:
+
+${table(Object.values(stackVariables))}
+
+The Auth Worker's variables are in [src/auth-worker/AuthConfig.ts](../src/auth-worker/AuthConfig.ts), the Sync Worker's in
+[src/sync-worker/Environment.ts](../src/sync-worker/Environment.ts).
+`
+
+/** Every variable of the server, in Markdown. */
+export const configurationDocument = async (): Promise<Document> => {
+  const path = "docs/configuration.md"
+  return { path, text: await format(configuration, { ...(await resolveConfig(path)), parser: "markdown" }) }
+}
