@@ -14,11 +14,13 @@ import { ConfigErrors, ConfigProblem, type ServerConfig } from "./config.ts"
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
+import { version } from "./http/Version.ts"
 import * as AdministrationLayer from "./orchestration/AdministrationLayer.ts"
 import * as DataRetention from "./orchestration/DataRetention.ts"
 import * as EventFeed from "./orchestration/EventFeed.ts"
 import * as MessageAdministration from "./orchestration/MessageAdministration.ts"
 import * as OperationsLayer from "./orchestration/OperationsLayer.ts"
+import * as OrchestrationMetrics from "./orchestration/OrchestrationMetrics.ts"
 import * as Pauses from "./orchestration/Pauses.ts"
 import { defaultLimits } from "./orchestration/RemovalGuard.ts"
 import * as WorkspaceController from "./orchestration/WorkspaceController.ts"
@@ -35,6 +37,7 @@ import * as HttpMessageHandler from "./stores/messages/HttpMessageHandler.ts"
 import * as MessageHandler from "./stores/messages/MessageHandler.ts"
 import * as WorkspaceModule from "./stores/messages/WorkspaceModule.ts"
 import * as StoreManager from "./stores/StoreManager.ts"
+import * as ProcessMetrics from "./telemetry/ProcessMetrics.ts"
 import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
 import * as DesiredState from "./workspaces/DesiredState.ts"
 import * as StaticDirectory from "./workspaces/StaticDirectory.ts"
@@ -67,9 +70,12 @@ const makeBreaker = (name: string, intervalMs: number) =>
     openMs: Math.min(BREAKER_OPEN_MS, intervalMs),
     maxOpenMs: Math.min(BREAKER_MAX_OPEN_MS, intervalMs),
     onTransition: ({ from, reason, to }) =>
-      Effect.logWarning("circuit_breaker.transition").pipe(
-        Effect.annotateLogs({ breaker: name, from, to, reason })
-      )
+      Effect.suspend(() => {
+        OrchestrationMetrics.breakerTurned(name, to)
+        return Effect.logWarning("circuit_breaker.transition").pipe(
+          Effect.annotateLogs({ breaker: name, from, to, reason })
+        )
+      })
   })
 
 /** Why nothing is reconciled with an Auth Worker; None if it is. */
@@ -230,9 +236,12 @@ export const layer = (config: ServerConfig) =>
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: config.storeConnectionTimeoutMs })),
         Layer.provideMerge(driverLayer(config, module))
       )
-      const desired = DesiredState.layer({ pinned: config.storeIds, breaker }).pipe(
-        Layer.provide(directoryLayer(config))
-      )
+      const desired = DesiredState.layer({
+        staticOnly: Option.isSome(disabled),
+        removalConfirmations: config.removalConfirmations,
+        pinned: config.storeIds,
+        breaker
+      }).pipe(Layer.provide(directoryLayer(config)))
       const operators = Layer.merge(Pauses.layer, EventFeed.layer)
       const state = Layer.mergeAll(
         SqliteSnapshotStore.layer,
@@ -251,6 +260,7 @@ export const layer = (config: ServerConfig) =>
         Layer.provide([administration, MessageAdministration.layer]),
         Layer.provide(operations),
         Layer.provideMerge(loop),
+        Layer.provide(ProcessMetrics.layer({ version })),
         Layer.provide(DataRetention.layer({ retentionMs: config.storeDataRetentionMs })),
         Layer.provideMerge(stores),
         Layer.provide(desired),

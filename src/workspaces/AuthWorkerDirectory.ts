@@ -23,6 +23,7 @@ import {
   DirectoryUnavailable,
   type DirectoryError
 } from "./DirectoryError.ts"
+import * as DirectoryMetrics from "./DirectoryMetrics.ts"
 import {
   ChangesBody,
   knownFeatures,
@@ -56,7 +57,7 @@ const RETRY_BASE = "100 millis"
 /** A `Retry-After` of more than an hour is cut. */
 const MAX_RETRY_AFTER_MS = 3_600_000
 
-const featureSet = (announced: ReadonlyArray<string> | undefined): ReadonlySet<Feature> =>
+const featureSet = (announced: ReadonlyArray<string> | null | undefined): ReadonlySet<Feature> =>
   new Set(knownFeatures.filter((feature) => announced?.includes(feature)))
 
 /** `Retry-After` in milliseconds: whole seconds or an HTTP date. */
@@ -299,4 +300,4 @@ const make = (options: Options) =>
   })
 
 export const layer = (options: Options): Layer.Layer<WorkspaceDirectory, never, HttpClient.HttpClient> =>
-  Layer.effect(WorkspaceDirectory, make(options))
+  Layer.effect(WorkspaceDirectory, Effect.map(make(options), DirectoryMetrics.measure))

@@ -68,6 +68,13 @@ export interface View {
 }
 
 export interface Options {
+  /**
+   * There is no directory to be asked (none is configured, or reconciliation is switched off): `STORE_IDS` are all that
+   * is desired. What an earlier life has saved is neither used nor touched, for when the directory comes back.
+   */
+  readonly staticOnly: boolean
+  /** How many complete lists make an absence proven; more are not counted. */
+  readonly removalConfirmations: number
   /** The `STORE_IDS`: desired whatever the directory says, and never removed. */
   readonly pinned: ReadonlyArray<string>
   readonly breaker: CircuitBreaker.CircuitBreaker
@@ -88,6 +95,8 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
     readonly size: () => number
     /** How many of them the directory, and not STORE_IDS, has made desired. */
     readonly removable: () => number
+    /** How many workspaces the accepted list has. */
+    readonly listed: () => number
     /** The absent ones with their evidence. */
     readonly absences: () => ReadonlyMap<string, Absence>
     readonly view: () => View
@@ -105,9 +114,15 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
 /** One object for all that are simply there: a hundred thousand of them must stay cheap. */
 const PRESENT: Entry = { absence: null }
 
-/** Paced lists: this many at once, and one more every second and a half. */
-const PACED_LISTS_BURST = 5
-const PACED_LIST_EVERY_MS = 1_500
+/** Paced lists: this many at once, and one more every two seconds. */
+const PACED_LISTS_BURST = 20
+const PACED_LIST_EVERY_MS = 2_000
+/**
+ * In a storm, when nudges have come while the list was being read, the next list waits for more of them: this · 2^n for the
+ * nth in a row. Nudges that come one after the other wait for nothing.
+ */
+const STORM_BASE_MS = 100
+const STORM_MAX_MS = 1_500
 
 const rank: Record<RefreshKind, number> = { nudge: 0, confirm: 1, resync: 2 }
 
@@ -127,7 +142,7 @@ export const make = (options: Options) =>
     const pinned: ReadonlySet<string> = new Set(options.pinned)
     const listeners = new Set<(accepted: Accepted) => Effect.Effect<void>>()
 
-    const loaded = yield* store.load
+    const loaded = options.staticOnly ? Option.none() : yield* store.load
     const entries = new Map<string, Entry>(Option.isSome(loaded) ? loaded.value.entries : [])
     const absent = new Map<string, Absence>()
     for (const [id, entry] of entries) {
@@ -136,7 +151,7 @@ export const make = (options: Options) =>
       else absent.set(id, entry.absence)
     }
     let meta: Omit<Snapshot, "entries"> | undefined = Option.getOrUndefined(loaded)
-    let source: Source = meta !== undefined ? "snapshot" : pinned.size > 0 ? "static" : "none"
+    let source: Source = options.staticOnly ? "static" : meta !== undefined ? "snapshot" : "none"
     let lastError: RefreshError | null = null
     /** The newest revision that came from a list, not from the feed: only then may a list be conditional. */
     let listedRevision: string | null = null
@@ -150,11 +165,16 @@ export const make = (options: Options) =>
       touched.add(id)
     }
 
-    const missed = (entry: Entry, now: number): Absence => ({
-      kind: entry.absence?.kind ?? "absent",
-      confirmations: (entry.absence?.confirmations ?? 0) + 1,
-      since: entry.absence?.since ?? now
-    })
+    /** One more list without it. Once that proves its absence, nothing about it changes any more. */
+    const missed = ({ absence }: Entry, now: number): Absence =>
+      absence !== null &&
+      (absence.kind === "deleted" || absence.confirmations >= options.removalConfirmations)
+        ? absence
+        : {
+            kind: "absent",
+            confirmations: (absence?.confirmations ?? 0) + 1,
+            since: absence?.since ?? now
+          }
 
     const refuseOlder = (revision: string | null) =>
       revision !== null && meta?.revision != null && BigInt(revision) < BigInt(meta.revision)
@@ -333,13 +353,30 @@ export const make = (options: Options) =>
 
     interface Flight {
       kind: RefreshKind
+      /** It has begun to read: who comes now needs the next one. */
+      reading: boolean
+      /** How many flights in a row it is that nudges have asked for while another was on its way. */
+      readonly inStorm: number
       readonly landed: Deferred.Deferred<void, RefreshError>
     }
     let flying: Flight | undefined
     let waiting: Flight | undefined
 
+    const gather = (flight: Flight) =>
+      Effect.suspend(() => {
+        const offersFeed = meta?.features.has("changes") === true
+        if (flight.kind === "resync" || flight.inStorm === 0 || offersFeed) return Effect.void
+        return Effect.sleep(Math.min(STORM_MAX_MS, STORM_BASE_MS * 2 ** (flight.inStorm - 1)))
+      })
+
     const fly = (flight: Flight): Effect.Effect<void> =>
-      refreshOnce(flight.kind).pipe(
+      gather(flight).pipe(
+        Effect.zipRight(
+          Effect.suspend(() => {
+            flight.reading = true
+            return refreshOnce(flight.kind)
+          })
+        ),
         Effect.intoDeferred(flight.landed),
         Effect.ensuring(
           Effect.suspend(() => {
@@ -352,17 +389,28 @@ export const make = (options: Options) =>
         Effect.asVoid
       )
 
+    const makeFlight = (kind: RefreshKind, inStorm: number): Flight => ({
+      kind,
+      reading: false,
+      inStorm,
+      landed: Deferred.unsafeMake(FiberId.none)
+    })
+    const join = (flight: Flight, kind: RefreshKind) => {
+      if (rank[kind] > rank[flight.kind]) flight.kind = kind
+      return Deferred.await(flight.landed)
+    }
+
     const refresh = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>
       Effect.suspend(() => {
         if (flying === undefined) {
-          const flight: Flight = { kind, landed: Deferred.unsafeMake(FiberId.none) }
+          const flight = makeFlight(kind, 0)
           flying = flight
           return Effect.zipRight(Effect.forkIn(fly(flight), scope), Deferred.await(flight.landed))
         }
+        if (!flying.reading) return join(flying, kind)
         // The refresh under way may have read before the caller's reason arose: it takes the next one (law 3).
-        waiting ??= { kind, landed: Deferred.unsafeMake(FiberId.none) }
-        if (rank[kind] > rank[waiting.kind]) waiting.kind = kind
-        return Deferred.await(waiting.landed)
+        waiting ??= makeFlight(kind, Math.min(flying.inStorm + 1, 30))
+        return join(waiting, kind)
       })
 
     const get = (id: string): Desired => {
@@ -391,6 +439,7 @@ export const make = (options: Options) =>
         for (const id of pinned) if (entries.has(id)) count--
         return count
       },
+      listed: () => entries.size - absent.size,
       absences: () => absent,
       view: () => ({
         source,

@@ -36,14 +36,19 @@ export const Revision = Schema.String.pipe(
 
 export const ListBody = Schema.Struct({
   workspaces: Schema.Array(WorkspaceRow),
+  // A field that says null says as little as one that is missing.
   metadata: Schema.optional(
-    Schema.Struct({
-      totalWorkspaces: Schema.optional(Schema.Number),
-      features: Schema.optional(Schema.Array(Schema.String)),
-      revision: Schema.optional(Revision),
-      environmentId: Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))),
-      nextCursor: Schema.optional(Schema.NullOr(Schema.String.pipe(Schema.maxLength(4096))))
-    })
+    Schema.NullOr(
+      Schema.Struct({
+        totalWorkspaces: Schema.optional(Schema.NullOr(Schema.Number)),
+        features: Schema.optional(Schema.NullOr(Schema.Array(Schema.String))),
+        revision: Schema.optional(Schema.NullOr(Revision)),
+        environmentId: Schema.optional(
+          Schema.NullOr(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200)))
+        ),
+        nextCursor: Schema.optional(Schema.NullOr(Schema.String.pipe(Schema.maxLength(4096))))
+      })
+    )
   )
 })
 

@@ -10,7 +10,7 @@ const FLOOD = 1_000
 /** One refresh in flight, one trailing, and a few more while the last of the flood still arrive. */
 const HANDFUL = 6
 /** Nudges beyond a handful may cause one more list each of these (DesiredState). */
-const PACED_LIST_EVERY_MS = 1_500
+const STORM_MAX_MS = 1_500
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let source: SickAuthWorker
@@ -75,7 +75,7 @@ it("asks the source a handful of times for a thousand webhooks at once", async (
     expect(["200 already_stopped", "200 already_monitored", "202 reconcile_queued"]).toContain(status)
   }
   // On a busy machine a thousand requests do not arrive at once: what they spread over is paced (decision 8).
-  const paced = Math.floor((performance.now() - startedAt) / PACED_LIST_EVERY_MS)
+  const paced = Math.floor((performance.now() - startedAt) / STORM_MAX_MS)
   expect(source.calls() - before).toBeLessThanOrEqual(HANDFUL + paced)
   expect(await server.client.monitored()).toEqual(ids)
 })

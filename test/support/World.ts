@@ -89,7 +89,14 @@ export const makeWorld = (options: WorldOptions = {}) => {
         Layer.provideMerge(EventProcessor.layer({ shutdownGraceMs: 1_000 })),
         Layer.provide([MessageHandler.layerNone, MessageLedger.layerMemory]),
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: 30_000 })),
-        Layer.provideMerge(DesiredState.layer({ pinned: options.pinned ?? [], breaker })),
+        Layer.provideMerge(
+          DesiredState.layer({
+            staticOnly: Option.isSome(disabled),
+            removalConfirmations: options.confirmations ?? 2,
+            pinned: options.pinned ?? [],
+            breaker
+          })
+        ),
         Layer.provide(directory.layer),
         Layer.provideMerge(Layer.merge(Pauses.layer, EventFeed.layer)),
         Layer.provide(options.state ?? Layer.merge(SnapshotStore.layerMemory, StateStore.layerMemory)),

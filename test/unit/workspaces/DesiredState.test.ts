@@ -51,6 +51,8 @@ interface Given {
 const desiredOf = ({ directory, pinned = [], store = makeDisk().layer, breaker }: Given) =>
   Effect.gen(function* () {
     return yield* DesiredState.make({
+      staticOnly: false,
+      removalConfirmations: 3,
       pinned,
       breaker: breaker ?? (yield* CircuitBreaker.make({ name: "auth-worker" }))
     })
@@ -102,7 +104,7 @@ describe("DesiredState", () => {
         yield* TestClock.adjust(40)
         yield* Fiber.join(early)
         expect(desired.get("ws-b")).toEqual(unknown)
-        yield* TestClock.adjust(50)
+        yield* TestClock.adjust(150)
         yield* Fiber.join(late)
         expect(desired.get("ws-b")).toEqual(present)
       })
@@ -119,7 +121,7 @@ describe("DesiredState", () => {
         const calls = yield* Effect.fork(Effect.forEach(kinds, desired.refresh, { concurrency: "unbounded" }))
         yield* TestClock.adjust(1_000)
         yield* Fiber.join(calls)
-        expect(directory.calls).toMatchObject({ list: 2, changes: 1 })
+        expect(directory.calls).toMatchObject({ list: 2, changes: 0 })
       })
     )
 
@@ -534,7 +536,8 @@ describe("DesiredState", () => {
         const desired = yield* desiredOf({ directory, pinned: ["legacy-1"] })
         expect(desired.get("legacy-1")).toEqual({ _tag: "Present", pinned: true })
         expect([...desired.ids()]).toEqual(["legacy-1"])
-        expect(desired.view().source).toBe("static")
+        // Nothing has been read yet, and nobody has said that nothing is to be read.
+        expect(desired.view().source).toBe("none")
       })
     )
 
