@@ -11,17 +11,22 @@ import { HandlerServer } from "../test/integration/messages/HandlerServer.ts"
 import { Client } from "../test/integration/stores/LiveStoreHarness.ts"
 import { bypassToken, SyncWorker } from "../test/integration/sync-worker/SyncWorkerHarness.ts"
 import { eventually } from "../test/support/Eventually.ts"
-import { isInOrder, makeWriter, tally } from "../test/support/Messages.ts"
+import { isInOrder, makeWriter, observe } from "../test/support/Messages.ts"
 import { temporaryFolder } from "../test/support/Program.ts"
 import { startServer, type RunningServer } from "../test/support/RunningServer.ts"
 
 const [stores = 20, messages = 200, serverKills = 10, syncKills = 2] = process.argv.slice(2).map(Number)
 const CONVERSATIONS = 5
-/** Between two messages of one client, on average half of it: the kills are to fall into the writing. */
-const PAUSE_MS = 900
+/** Between two messages of one client, at most. */
+const PAUSE_MS = 100
 const HANDLER_MS = 50
+const WRITTEN_WITHIN_MS = 3_600_000
+/** How long the Sync Worker stays away, at most. */
+const SYNC_DOWN_MS = 3_000
 /** How long everything may take to be answered after the last message was written. */
 const ANSWERED_WITHIN_MS = 600_000
+/** An observer that has just opened may still be catching up. */
+const OBSERVED_WITHIN_MS = 20_000
 
 process.env["NODE_ENV"] = "production"
 const random = (from: number, to: number) => from + Math.random() * (to - from)
@@ -67,6 +72,7 @@ const client = await Client.start({
   storage: "in-memory",
   commitTimeoutMs: 5_000
 })
+let written = 0
 const writers = ids.map((id) => makeWriter(client, id))
 const writing = Promise.all(
   writers.map((writer, index) =>
@@ -75,32 +81,35 @@ const writing = Promise.all(
         id: `${ids[index]}-${number}`,
         conversationId: `talk-${number % CONVERSATIONS}`
       })),
-      () => random(0, PAUSE_MS)
+      () => random(0, PAUSE_MS),
+      () => (written += 1)
     )
   )
 ).then(() => say("every message is written and confirmed"))
 
-const killServers = async () => {
-  for (let kill = 1; kill <= serverKills; kill++) {
-    await sleep(random(3_000, 12_000))
-    server.program.kill("SIGKILL")
-    await server.program.ended
-    say(`server killed (${kill})`)
-    server = await restart()
+/** Waits, that many times, for a random moment of the writing. */
+const atRandomMoments = async (times: number, act: (time: number) => Promise<void>) => {
+  const moments = Array.from({ length: times }, () => random(0.02, 0.98) * stores * messages)
+  for (const [index, moment] of moments.sort((one, other) => one - other).entries()) {
+    await eventually(`message ${moment} is written`, () => written >= moment, WRITTEN_WITHIN_MS)
+    await act(index + 1)
   }
 }
-const killSyncWorkers = async () => {
-  for (let kill = 1; kill <= syncKills; kill++) {
-    await sleep(random(15_000, 35_000))
-    await sync.kill()
-    say(`Sync Worker killed (${kill})`)
-    await sleep(random(0, 3_000))
-    await sync.boot()
-  }
-}
+const killServers = atRandomMoments(serverKills, async (time) => {
+  server.program.kill("SIGKILL")
+  await server.program.ended
+  say(`server killed (${time})`)
+  server = await restart()
+})
+const killSyncWorkers = atRandomMoments(syncKills, async (time) => {
+  await sync.kill()
+  say(`Sync Worker killed (${time})`)
+  await sleep(random(0, SYNC_DOWN_MS))
+  await sync.boot()
+})
 
 try {
-  await Promise.all([writing, killServers(), killSyncWorkers()])
+  await Promise.all([writing, killServers, killSyncWorkers])
   say(`clients had to open ${writers.reduce((sum, writer) => sum + writer.reopened(), 0)} stores afresh`)
   const wanted = stores * messages
   const processed = await eventually(
@@ -123,13 +132,12 @@ try {
   let repeatedEvents = 0
   let outOfOrder = 0
   for (const id of ids) {
-    const { close, store } = await observer.open(id)
-    let seen = await tally(store)
-    // An observer that has just opened may still be catching up.
-    await eventually(`the whole history of ${id}`, async () => {
-      seen = await tally(store)
-      return seen.messages.size === messages && seen.answers.size === messages
-    }).catch((error: unknown) => say(String(error)))
+    const seen = await observe(
+      observer,
+      id,
+      ({ answers, messages: written }) => written.size === messages && answers.size === messages,
+      OBSERVED_WITHIN_MS
+    )
     const lost = [...seen.messages].filter((message) => !seen.answers.has(message))
     if (lost.length > 0) say(`${id} lacks the answers to ${lost.join(", ")}`)
     found += [...seen.answers.keys()].filter((replyTo) => seen.messages.has(replyTo)).length
@@ -137,7 +145,6 @@ try {
     doubled += [...seen.answers.values()].filter((answers) => answers.size > 1).length
     repeatedEvents += seen.repeatedEvents
     if (!isInOrder(seen)) outOfOrder += 1
-    await close()
   }
   await observer.stop()
   const calls = [...keys.values()].reduce((sum, count) => sum + count, 0)

@@ -9,7 +9,11 @@ import type { Client, Opened } from "../integration/stores/LiveStoreHarness.ts"
 /** A live client that writes, as a browser does that is never told to give up. */
 export interface Writer {
   /** Writes the messages one after the other, each until it is confirmed. */
-  readonly write: (messages: ReadonlyArray<Message>, pauseMs?: () => number) => Promise<void>
+  readonly write: (
+    messages: ReadonlyArray<Message>,
+    pauseMs?: () => number,
+    onWritten?: () => void
+  ) => Promise<void>
   /** How often its store had to be opened afresh. */
   readonly reopened: () => number
   readonly close: () => Promise<void>
@@ -50,9 +54,10 @@ export const makeWriter = (client: Client, storeId: string): Writer => {
     return false
   }
   return {
-    write: async (messages, pauseMs = () => 0) => {
+    write: async (messages, pauseMs = () => 0, onWritten = () => {}) => {
       for (const message of messages) {
         while (!(await isWritten(message))) await sleep(RETRY_MS)
+        onWritten()
         await sleep(pauseMs())
       }
     },
@@ -88,7 +93,7 @@ const wholeHistory = async (store: OpenStore): Promise<ReadonlyArray<StoreEvent>
   }
 }
 
-export const tally = async (store: OpenStore): Promise<Tally> => {
+const tally = async (store: OpenStore): Promise<Tally> => {
   const messages = new Map<string, string>()
   const answers = new Map<string, Set<string>>()
   const order = new Map<string, { readonly sent: Array<string>; readonly answered: Array<string> }>()
@@ -111,6 +116,33 @@ export const tally = async (store: OpenStore): Promise<Tally> => {
     else known.add(idOf(event.args))
   }
   return { messages: new Set(messages.keys()), answers, repeatedEvents, order }
+}
+
+/**
+ * What the history of a store says once it says what `isWhole` wants, or after `withinMs`. The observing store may die as
+ * any other does, and is then opened afresh.
+ */
+export const observe = async (
+  client: Client,
+  storeId: string,
+  isWhole: (seen: Tally) => boolean,
+  withinMs: number
+): Promise<Tally> => {
+  const deadline = performance.now() + withinMs
+  let opened = await client.open(storeId)
+  try {
+    for (;;) {
+      const seen = await tally(opened.store).catch(() => undefined)
+      if (seen !== undefined && (isWhole(seen) || performance.now() > deadline)) return seen
+      if (opened.deaths.length > 0) {
+        await opened.close()
+        opened = await client.open(storeId)
+      }
+      await sleep(RETRY_MS)
+    }
+  } finally {
+    await opened.close()
+  }
 }
 
 /** Whether every conversation was answered in the order in which it was written. */
