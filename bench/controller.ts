@@ -1,12 +1,13 @@
 /**
  * What the controller costs when there is nothing to do: `node --import tsx bench/controller.ts`.
- * Three figures, the best of several rounds each: a bare queue of a Map and an array, the work queue, and the whole
- * controller with its hooks on.
+ * The best of several rounds each: a bare queue of a Map and an array, the work queue, and the whole controller without
+ * hooks, with hooks that count, and with the metrics of the server.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Controller from "../src/controller/Controller.ts"
 import * as WorkQueue from "../src/controller/WorkQueue.ts"
+import * as OrchestrationMetrics from "../src/orchestration/OrchestrationMetrics.ts"
 
 const KEYS = 100_000
 const ROUNDS = 7
@@ -49,7 +50,14 @@ const workQueue = Effect.gen(function* () {
   yield* Effect.whileLoop({ while: () => left > 0, body: () => step, step: () => undefined })
 }).pipe(Effect.scoped)
 
-const controller = (hooks: boolean) =>
+/** The hooks that the server has: metrics of the queue and of each reconcile. */
+const metrics = {
+  onAdd: OrchestrationMetrics.added,
+  onRetry: OrchestrationMetrics.retried,
+  onEnd: (end: Controller.ReconcileEnd<unknown>) => Effect.sync(() => OrchestrationMetrics.reconciled(end))
+}
+
+const controller = (hooks: "none" | "counting" | "metrics") =>
   Effect.gen(function* () {
     const count = { added: 0, started: 0, ended: 0, queueMs: 0, workMs: 0 }
     const loop = yield* Controller.make({
@@ -58,7 +66,8 @@ const controller = (hooks: boolean) =>
       timeout: "30 seconds",
       shutdownGrace: "1 second",
       reconcile: () => Effect.succeed(Controller.Done),
-      ...(hooks && {
+      ...(hooks === "metrics" && { hooks: metrics }),
+      ...(hooks === "counting" && {
         hooks: {
           onAdd: () => {
             count.added++
@@ -93,7 +102,8 @@ await Effect.runPromise(
     const bare = yield* measure(bareQueue)
     line("bare Map and array, add + take + done", bare, bare)
     line("work queue, add + take + done", yield* measure(workQueue), bare)
-    line("controller, no-op reconcile, hooks off", yield* measure(controller(false)), bare)
-    line("controller, no-op reconcile, hooks on", yield* measure(controller(true)), bare)
+    line("controller, no-op reconcile, hooks off", yield* measure(controller("none")), bare)
+    line("controller, no-op reconcile, hooks on", yield* measure(controller("counting")), bare)
+    line("controller, no-op reconcile, metrics on", yield* measure(controller("metrics")), bare)
   })
 )

@@ -4,12 +4,12 @@
  */
 export const arrows = {
   controller: [],
-  workspaces: ["controller"],
+  workspaces: ["controller", "telemetry"],
   stores: ["controller"],
-  orchestration: ["controller", "workspaces", "stores"],
+  orchestration: ["controller", "workspaces", "stores", "telemetry"],
   persistence: ["controller", "workspaces", "stores", "orchestration"],
   telemetry: [],
-  http: ["controller", "workspaces", "stores", "orchestration"],
+  http: ["controller", "workspaces", "stores", "orchestration", "telemetry"],
   cli: ["http", "workspaces", "orchestration"],
   "auth-worker": ["workspaces"],
   "sync-worker": ["workspaces", "stores"],

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { Actor } from "../orchestration/Operations.ts"
 import * as AdminAuthentication from "./AdminAuthentication.ts"
+import * as HttpMetrics from "./HttpMetrics.ts"
 import { Refusal, unauthorized } from "./Refusal.ts"
 
 export interface Options {
@@ -55,13 +56,18 @@ const actorOf = (request: Request): Actor => {
 export const make = ({ isProduction, tokens }: Options): typeof Administrators.Service => {
   const isAdministrator = AdminAuthentication.make(tokens)
   const asked = HttpServerRequest.HttpServerRequest
+  const refuse = ({ headers }: Request): Effect.Effect<never, Refusal> => {
+    const presented = headers["authorization"] ?? headers["x-server-token"]
+    HttpMetrics.adminRefused(presented === undefined ? "missing" : "wrong")
+    return Effect.fail(refused)
+  }
   const mayRead = Effect.map(asked, ({ headers }) => !isProduction || isAdministrator(headers))
   return {
     require: Effect.flatMap(asked, (request) => {
       if (tokens.length === 0) return Effect.fail(notConfigured)
-      return isAdministrator(request.headers) ? Effect.succeed(actorOf(request)) : Effect.fail(refused)
+      return isAdministrator(request.headers) ? Effect.succeed(actorOf(request)) : refuse(request)
     }),
-    requireReader: Effect.flatMap(mayRead, (may) => (may ? Effect.void : Effect.fail(refused))),
+    requireReader: Effect.flatMap(mayRead, (may) => (may ? Effect.void : Effect.flatMap(asked, refuse))),
     mayRead
   }
 }

@@ -6,7 +6,9 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as PlatformServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -25,6 +27,7 @@ import * as MessagesHandlers from "./handlers/Messages.ts"
 import * as OperatorsHandlers from "./handlers/Operators.ts"
 import * as StoresHandlers from "./handlers/Stores.ts"
 import * as WebhookHandlers from "./handlers/Webhooks.ts"
+import * as HttpMetrics from "./HttpMetrics.ts"
 import * as HttpServer from "./HttpServer.ts"
 import { internal, type Refusal } from "./Refusal.ts"
 import * as Unrouted from "./Unrouted.ts"
@@ -35,8 +38,12 @@ export interface Options {
   readonly webhooks: WebhookHandlers.Options
 }
 
+const NANOS_PER_SECOND = 1e9
+
 /** `/Admin/reconcile` and `//admin/reconcile` are other paths than `/admin/reconcile`. */
 const routerConfig = { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: true }
+
+const pathOf = (url: string): string => url.split("?", 1)[0] ?? "/"
 
 /** The answer to what the handlers did not answer: no route, or a defect, which is logged. */
 const answerCause = (unrouted: (path: string) => Refusal) => (cause: Cause.Cause<unknown>) =>
@@ -44,13 +51,24 @@ const answerCause = (unrouted: (path: string) => Refusal) => (cause: Cause.Cause
     // The client is gone, or the connection was cut: nobody reads an answer.
     if (Cause.isInterruptedOnly(cause)) return yield* Effect.interrupt
     const { headers, method, url } = yield* HttpServerRequest.HttpServerRequest
-    const [path = "/"] = url.split("?", 1)
+    const path = pathOf(url)
     const requestId = headers[REQUEST_ID_HEADER] ?? ""
     if (Predicate.isTagged(Cause.squash(cause), "RouteNotFound")) {
       return refusalResponse(unrouted(path), requestId)
     }
     yield* Effect.logError("http.request_failed", cause, { method, path })
     return refusalResponse(internal, requestId)
+  })
+
+/** Counts and times the answers; a request whose sender has gone has none. */
+const measured = <E, R>(app: Effect.Effect<HttpServerResponse, E, R>) =>
+  Effect.gen(function* () {
+    const startedAt = yield* Clock.currentTimeNanos
+    const response = yield* app
+    const { method, url } = yield* HttpServerRequest.HttpServerRequest
+    const seconds = Number((yield* Clock.currentTimeNanos) - startedAt) / NANOS_PER_SECOND
+    HttpMetrics.answered(method, pathOf(url), response.status, seconds)
+    return response
   })
 
 const make = (options: Options) =>
@@ -62,7 +80,7 @@ const make = (options: Options) =>
     const identified = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
       Effect.annotateLogs(answered, "requestId", headers[REQUEST_ID_HEADER])
     )
-    const listener = yield* NodeHttpServer.makeHandler(identified)
+    const listener = yield* NodeHttpServer.makeHandler(measured(identified))
     return yield* HttpServer.make(listener, options.server)
   })
 

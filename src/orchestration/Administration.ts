@@ -227,5 +227,7 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
     readonly probe: (check: "db" | "auth-worker" | "sync") => Effect.Effect<Probe>
     /** Opens, reads, closes and deletes a store of its own. Calls while one runs share it. */
     readonly selfTest: Effect.Effect<Probe>
+    /** Takes the metrics that are states and not happenings, as of now. Cheap: a scraper asks every few seconds. */
+    readonly measure: Effect.Effect<void>
   }
 >() {}

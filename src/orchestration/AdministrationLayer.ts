@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import type { KeyView } from "../controller/WorkQueue.ts"
+import type { EventProcessor } from "../stores/EventProcessor.ts"
 import type { StoreDriver } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState, describeRefreshError } from "../workspaces/DesiredState.ts"
@@ -24,11 +25,13 @@ import { blockers, summarize, type Situation } from "./Explain.ts"
 import { Operations, type Actor } from "./Operations.ts"
 import { Pauses } from "./Pauses.ts"
 import * as SelfTest from "./SelfTest.ts"
+import * as StateMetrics from "./StateMetrics.ts"
 import { StateStore, type Pause } from "./StateStore.ts"
 import { iso } from "./StoreRows.ts"
 import type { DesiredView } from "./Views.ts"
 import { WorkspaceController } from "./WorkspaceController.ts"
 import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
+import type { WorkspaceReconciler } from "./WorkspaceReconciler.ts"
 import { holdMessage } from "./WorkspaceStatus.ts"
 
 export interface Options {
@@ -534,7 +537,8 @@ export const make = (options: Options) =>
       ),
       events: feed.since,
       probe,
-      selfTest: yield* SelfTest.make
+      selfTest: yield* SelfTest.make,
+      measure: yield* StateMetrics.make(options)
     })
   })
 
@@ -546,8 +550,10 @@ export const layer = (
   | DesiredState
   | StoreDriver
   | StoreManager
+  | EventProcessor
   | WorkspaceController
   | WorkspaceOrchestrator
+  | WorkspaceReconciler
   | Operations
   | Pauses
   | StateStore

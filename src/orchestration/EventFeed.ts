@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
+import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 import { StateStore } from "./StateStore.ts"
 
 export interface FeedEvent {
@@ -57,6 +58,7 @@ export const make = Effect.gen(function* () {
         const at = yield* Clock.currentTimeMillis
         const event: FeedEvent = { id: ++last, at, type, storeId, message }
         kept.push(event)
+        OrchestrationMetrics.happened(type)
         if (kept.length > 2 * KEPT) kept.splice(0, kept.length - KEPT)
         yield* PubSub.publish(hub, event)
         if (storeId !== null) yield* store.transitions.append(storeId, { at, type, message })

@@ -22,6 +22,7 @@ import { decide, type Action, type ById, type Facts, type Policy } from "./decid
 import * as Convergence from "./Convergence.ts"
 import * as Drift from "./Drift.ts"
 import { EventFeed } from "./EventFeed.ts"
+import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 import { Pauses } from "./Pauses.ts"
 import * as RecentErrors from "./RecentErrors.ts"
 import { judge, type Candidate, type GuardPolicy, type RemovalPlan, type Verdict } from "./RemovalGuard.ts"
@@ -246,13 +247,16 @@ export const make = (options: Options) =>
     const ensure = (id: string, because: Extract<Action, { readonly _tag: "EnsureMonitored" }>["because"]) =>
       Effect.gen(function* () {
         const startedAt = yield* Clock.currentTimeMillis
+        const wantedSince = drift.missing.get(id) ?? startedAt
         // What looks open but hears nothing, or is not processed, is opened afresh.
         const outcome = yield* because === "disconnected" || because === "processor"
           ? orchestrator.reopen(id)
           : orchestrator.ensureMonitored(id)
         if (outcome === "already_monitored") return "nothing" as const
         noteStarted(id, startedAt)
-        const tookMs = (yield* Clock.currentTimeMillis) - startedAt
+        const now = yield* Clock.currentTimeMillis
+        const tookMs = now - startedAt
+        if (because === "desired") OrchestrationMetrics.provisioned(now - wantedSince)
         if (retired.delete(id)) yield* state.retired.remove(id)
         yield* feed.publish({
           type: "monitoring_started",
@@ -352,8 +356,11 @@ export const make = (options: Options) =>
       shutdownGrace: options.shutdownGraceMs,
       backoff: { baseMs: BACKOFF_BASE_MS, maxMs: options.maxBackoffMs, jitter: BACKOFF_JITTER },
       hooks: {
-        onEnd: ({ key, exit, outcome }) =>
+        onAdd: OrchestrationMetrics.added,
+        onRetry: OrchestrationMetrics.retried,
+        onEnd: ({ exit, key, outcome, queueMs, workMs }) =>
           Effect.suspend(() => {
+            OrchestrationMetrics.reconciled({ outcome, queueMs, workMs })
             // A stopped workspace that the desired state has forgotten needs no status any more.
             if (desired.get(key)._tag === "Unknown" && manager.observe(key)._tag === "Closed") {
               statuses.delete(key)
@@ -364,6 +371,7 @@ export const make = (options: Options) =>
             const failure = errorOf(exit.cause, clock.unsafeCurrentTimeMillis())
             note(key, null, failure)
             recentErrors.record("workspaces", failure, key)
+            OrchestrationMetrics.failed("workspaces", failure.code)
             for (const listener of listeners) listener({ id: key, did: "nothing", failure })
             return feed.publish({
               type: "failed",

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import { EventProcessor } from "../stores/EventProcessor.ts"
 import type { StoreOpenError } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
+import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 
 /** Times are in milliseconds since the epoch. */
 export interface OrchestratorStats {
@@ -76,6 +77,7 @@ export const make = Effect.gen(function* () {
         Effect.tapError((error) =>
           Effect.gen(function* () {
             stats = { ...stats, provisionFailures: stats.provisionFailures + 1 }
+            OrchestrationMetrics.storeNotOpened(error.reason)
             const durationMs = (yield* Clock.currentTimeMillis) - startedAt
             yield* Effect.logWarning("workspace_orchestration.provision_failed", error).pipe(
               Effect.annotateLogs({
@@ -92,6 +94,7 @@ export const make = Effect.gen(function* () {
       yield* processor.startMonitoring(storeId)
       const now = yield* Clock.currentTimeMillis
       stats = { ...stats, totalProvisioned: stats.totalProvisioned + 1, lastProvisionedAt: now }
+      OrchestrationMetrics.storeOpened(now - startedAt)
       yield* logOperation("workspace_orchestration.monitoring_started", "provision", storeId, now - startedAt)
       return "monitoring_started" as const
     })
@@ -114,6 +117,7 @@ export const make = Effect.gen(function* () {
         if (!wasMonitored) return "already_stopped" as const
         const now = yield* Clock.currentTimeMillis
         stats = { ...stats, totalDeprovisioned: stats.totalDeprovisioned + 1, lastDeprovisionedAt: now }
+        OrchestrationMetrics.storeClosed()
         yield* logOperation(
           "workspace_orchestration.monitoring_stopped",
           "deprovision",

@@ -15,6 +15,7 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import { DesiredState, describeRefreshError, type RefreshError } from "../workspaces/DesiredState.ts"
 import type { NudgeOutcome } from "./Operations.ts"
+import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 import type { LastError } from "./WorkspaceStatus.ts"
 import { WorkspaceController, type KeyOutcome } from "./WorkspaceController.ts"
 import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
@@ -92,11 +93,17 @@ const CONFIRM_EVERY_MS = 250
 /** How many lists a nudge reads at the most. */
 const MAX_CONFIRMATIONS = 5
 
+/** A run in flight. */
 interface Current {
   readonly startedAt: number
+  readonly trigger: OrchestrationMetrics.Trigger
+  /** Everything that has been done, or has failed, since it began. */
   readonly outcomes: Map<string, KeyOutcome>
+  /** What it still waits for. */
   readonly pending: Set<string>
   readonly settled: Deferred.Deferred<void>
+  /** Where desired and observed differed when the list had been read. */
+  driftCount: number
 }
 
 export const make = (options: Options) =>
@@ -126,12 +133,14 @@ export const make = (options: Options) =>
     }
 
     yield* controller.subscribe((outcome) => {
-      if (current === undefined || !current.pending.delete(outcome.id)) return
-      current.outcomes.set(outcome.id, outcome)
-      if (current.pending.size === 0) Deferred.unsafeDone(current.settled, Effect.void)
+      if (current === undefined) return
+      if (outcome.did !== "nothing" || outcome.failure !== null) current.outcomes.set(outcome.id, outcome)
+      if (current.pending.delete(outcome.id) && current.pending.size === 0) {
+        Deferred.unsafeDone(current.settled, Effect.void)
+      }
     })
 
-    const summary = (run: Current, driftCount: number, completedAt: number): Run => {
+    const summary = (run: Current, completedAt: number): Run => {
       const added: Array<string> = []
       const removed: Array<string> = []
       const failed = new Map<string, LastError>()
@@ -149,17 +158,17 @@ export const make = (options: Options) =>
       return {
         startedAt: run.startedAt,
         completedAt,
-        driftCount,
+        driftCount: run.driftCount,
         added: added.sort(),
         removed: removed.sort(),
         failed,
         held,
-        authoritativeCount: desired.size() - desired.absences().size,
-        monitoredCount: orchestrator.listMonitored().length
+        authoritativeCount: desired.listed(),
+        monitoredCount: orchestrator.countMonitored()
       }
     }
 
-    const failed = (error: RefreshError, startedAt: number) =>
+    const failed = (error: RefreshError, startedAt: number, trigger: OrchestrationMetrics.Trigger) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const lastError = { ...describeRefreshError(error), at: now }
@@ -171,6 +180,8 @@ export const make = (options: Options) =>
           failures: state.failures + 1,
           lastError
         }
+        OrchestrationMetrics.runFailed(trigger)
+        OrchestrationMetrics.failed("source", lastError.code)
         yield* Effect.logWarning("workspace_reconciler.run_failed").pipe(
           Effect.annotateLogs({
             category: "workspace_orchestration",
@@ -183,7 +194,7 @@ export const make = (options: Options) =>
         )
       })
 
-    const succeeded = (run: Run) =>
+    const succeeded = (run: Run, trigger: OrchestrationMetrics.Trigger) =>
       Effect.gen(function* () {
         const durationMs = run.completedAt - run.startedAt
         state = {
@@ -197,6 +208,8 @@ export const make = (options: Options) =>
           lastError: null
         }
         firstPass = true
+        const isPartial = run.failed.size + run.held.length > 0
+        OrchestrationMetrics.runEnded(trigger, isPartial ? "partial" : "completed", durationMs)
         const changed = run.driftCount + run.failed.size > 0
         yield* (changed ? Effect.logInfo : Effect.logDebug)("workspace_reconciler.run_completed").pipe(
           Effect.annotateLogs({
@@ -214,38 +227,64 @@ export const make = (options: Options) =>
         )
       })
 
-    const runWith = (
-      urgency: "now" | "resync",
-      settleMs: number
-    ): Effect.Effect<Run, RefreshError | InFlight> =>
-      Effect.suspend((): Effect.Effect<Run, RefreshError | InFlight> => {
+    const end = (run: Current) =>
+      Effect.sync(() => {
+        if (current === run) current = undefined
+        state = { ...state, isRunning: current !== undefined }
+      })
+
+    /** Reads the list and asks for every workspace that may need something: the part of a run that never waits for one. */
+    const begin = (urgency: "now" | "resync"): Effect.Effect<Current, RefreshError | InFlight> =>
+      Effect.suspend((): Effect.Effect<Current, RefreshError | InFlight> => {
         if (current !== undefined) {
           return Effect.fail<InFlight>({ _tag: "InFlight", startedAt: current.startedAt })
         }
         return Effect.gen(function* () {
-          const startedAt = yield* Clock.currentTimeMillis
-          const settled = yield* Deferred.make<void>()
-          const run: Current = { startedAt, settled, pending: new Set(), outcomes: new Map() }
-          current = run
-          state = { ...state, isRunning: true, lastRunStartedAt: startedAt, runs: state.runs + 1 }
-          yield* Effect.tapError(desired.refresh("resync"), (error) => failed(error, startedAt))
-          const driftCount = controller.drift.size()
-          for (const id of yield* controller.lookAtAll(urgency)) {
-            if (urgency === "now" || !controller.failing().has(id)) run.pending.add(id)
+          const run: Current = {
+            startedAt: yield* Clock.currentTimeMillis,
+            trigger: urgency === "now" ? "manual" : "scheduled",
+            settled: yield* Deferred.make<void>(),
+            pending: new Set(),
+            outcomes: new Map(),
+            driftCount: 0
           }
-          if (run.pending.size > 0) yield* Effect.timeoutOption(Deferred.await(settled), settleMs)
-          const result = summary(run, driftCount, yield* Clock.currentTimeMillis)
-          yield* succeeded(result)
-          return result
-        }).pipe(
-          Effect.ensuring(
-            Effect.sync(() => {
-              current = undefined
-              state = { ...state, isRunning: false }
-            })
+          current = run
+          state = { ...state, isRunning: true, lastRunStartedAt: run.startedAt, runs: state.runs + 1 }
+          return yield* read(run, urgency).pipe(
+            Effect.as(run),
+            Effect.onError(() => end(run))
           )
-        )
+        })
       })
+
+    const read = (run: Current, urgency: "now" | "resync") =>
+      Effect.gen(function* () {
+        yield* Effect.tapError(desired.refresh("resync"), (error) =>
+          failed(error, run.startedAt, run.trigger)
+        )
+        // What the list has brought may have been opened already, while its reader was being woken.
+        const done = [...run.outcomes.keys()].filter((id) => !controller.drift.has(id))
+        run.driftCount = controller.drift.size() + done.length
+        for (const id of yield* controller.lookAtAll(urgency)) {
+          if (urgency === "now" || !controller.failing().has(id)) run.pending.add(id)
+        }
+      })
+
+    /** Waits until each workspace that the run has asked for has been attempted, and closes the run. */
+    const settle = (run: Current, settleMs: number): Effect.Effect<Run> =>
+      Effect.gen(function* () {
+        if (run.pending.size > 0) yield* Effect.timeoutOption(Deferred.await(run.settled), settleMs)
+        const result = summary(run, yield* Clock.currentTimeMillis)
+        yield* succeeded(result, run.trigger)
+        return result
+      }).pipe(Effect.ensuring(end(run)))
+
+    /** While a run waits for a slow workspace, the others must not (law 4): the list is read all the same. */
+    const readBeside = Effect.gen(function* () {
+      const startedAt = yield* Clock.currentTimeMillis
+      yield* Effect.tapError(desired.refresh("resync"), (error) => failed(error, startedAt, "scheduled"))
+      yield* controller.lookAtAll("resync")
+    })
 
     /** Until the next run, after a run that began at `startedAt` and ended so. */
     const delayAfter = (error: RefreshError | undefined) =>
@@ -261,21 +300,34 @@ export const make = (options: Options) =>
         return Math.max(backoff * (1 - 0.2 * random), asked)
       })
 
-    const sleepUntilNext = (delayMs: number, startedAt: number, now: number) => {
-      const at = Math.max(now, startedAt + delayMs)
-      state = { ...state, nextRunAt: at }
-      return Effect.raceFirst(Effect.sleep(at - now), Queue.take(wake))
-    }
+    /** When a nudge that could not read the source wants it to be read again. */
+    let wantedAt = Infinity
+
+    /** Sleeps until `at`, or until somebody wants a run earlier than that. */
+    const sleepUntil = (at: number): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const due = Math.max(now, Math.min(at, wantedAt))
+        state = { ...state, nextRunAt: due }
+        const isDue = Effect.as(Effect.sleep(due - now), true)
+        const isAsked = Effect.as(Queue.take(wake), false)
+        if (!(yield* Effect.raceFirst(isDue, isAsked))) yield* sleepUntil(at)
+      })
 
     const scheduledRun = Effect.gen(function* () {
       const startedAt = yield* Clock.currentTimeMillis
-      const settleMs = firstPass ? Math.min(SCHEDULED_SETTLE_MS, options.intervalMs) : LONG_SETTLE_MS
-      const outcome = yield* Effect.either(runWith("resync", settleMs))
-      // A run by hand that is in flight does what this one would have done.
+      // What was wanted until now is answered by the read that begins now.
+      wantedAt = Infinity
+      const settleMs = firstPass ? SCHEDULED_SETTLE_MS : LONG_SETTLE_MS
+      const outcome = yield* Effect.either(
+        current === undefined
+          ? Effect.flatMap(begin("resync"), (run) => Effect.forkIn(settle(run, settleMs), scope))
+          : readBeside
+      )
       const error = Either.isLeft(outcome) && outcome.left._tag !== "InFlight" ? outcome.left : undefined
       const delayMs = yield* delayAfter(error)
-      const now = yield* Clock.currentTimeMillis
-      yield* sleepUntilNext(delayMs, error === undefined ? startedAt : now, now)
+      const from = error === undefined ? startedAt : yield* Clock.currentTimeMillis
+      yield* sleepUntil(from + delayMs)
     })
 
     /** A defect costs one run and never the loop: nobody would notice that it has ended. */
@@ -289,10 +341,11 @@ export const make = (options: Options) =>
           failures: state.failures + 1,
           lastError: { code: "Defect", message: "A defect of this program; the log has the cause", at: now }
         }
+        OrchestrationMetrics.runFailed("scheduled")
         yield* Effect.logError("workspace_reconciler.run_defect", Cause.die(defect)).pipe(
           Effect.annotateLogs({ category: "workspace_orchestration", operation: "reconcile" })
         )
-        yield* sleepUntilNext(options.intervalMs, now, now)
+        yield* sleepUntil(now + options.intervalMs)
       })
 
     const nudgeOutcome = (id: string, wasMonitored: boolean): NudgeOutcome => {
@@ -337,10 +390,9 @@ export const make = (options: Options) =>
             // Law 3: the reason for the nudge is still there, so the next run must not wait for the interval.
             const delayMs = yield* delayAfter(error)
             const dueAt = (yield* Clock.currentTimeMillis) + delayMs
-            if (state.nextRunAt !== null && dueAt < state.nextRunAt && current === undefined) {
-              // Noted, so that the next of a thousand such nudges need not ask for a run as well.
-              state = { ...state, nextRunAt: dueAt }
-              yield* Effect.forkIn(Effect.delay(Queue.offer(wake, undefined), delayMs), scope)
+            if (dueAt < wantedAt) {
+              wantedAt = dueAt
+              yield* Queue.offer(wake, undefined)
             }
             return { status: "reconcile_queued", reason: "source-unreachable" } as const
           })
@@ -366,13 +418,13 @@ export const make = (options: Options) =>
           firstPass = true
           return
         }
-        if (known.size > 0) yield* Effect.forkIn(firstPassOver(known), scope)
+        if (desired.view().source === "snapshot") yield* Effect.forkIn(firstPassOver(known), scope)
         yield* FiberHandle.run(loop, Effect.forever(Effect.catchAllDefect(scheduledRun, afterDefect)), {
           onlyIfMissing: true
         })
       }),
       stop: Effect.zipRight(FiberHandle.clear(loop), controller.stop),
-      reconcile: runWith("now", LONG_SETTLE_MS),
+      reconcile: Effect.flatMap(begin("now"), (run) => settle(run, LONG_SETTLE_MS)),
       nudge,
       state: () => state,
       firstPassMade: () => firstPass

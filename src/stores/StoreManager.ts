@@ -78,6 +78,8 @@ export class StoreManager extends Context.Tag("workspace-orchestrator/stores/Sto
     readonly size: () => number
     /** How many of them are in the status `error`. */
     readonly errorCount: () => number
+    /** How many there are in each status. */
+    readonly countByStatus: () => { readonly [Status in StoreStatus]: number }
     /** Hears every signal of every store. The listener is synchronous and must not throw. */
     readonly subscribe: (listener: (signal: StoreSignal) => void) => Effect.Effect<void, never, Scope.Scope>
   }
@@ -349,6 +351,11 @@ export const make = (options: Options) =>
         let count = 0
         for (const record of records.values()) if (statusOf(record) === "error") count++
         return count
+      },
+      countByStatus: () => {
+        const counts = { connected: 0, connecting: 0, disconnected: 0, error: 0 }
+        for (const record of records.values()) counts[statusOf(record)]++
+        return counts
       },
       subscribe: (listener) =>
         Effect.acquireRelease(

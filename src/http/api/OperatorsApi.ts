@@ -1,5 +1,6 @@
 /**
- * Operators' views of the machinery. In production for administrators: they name workspaces.
+ * Operators' views of the machinery. In production for administrators, since they name workspaces; but for the metrics,
+ * which do not.
  */
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -76,10 +77,23 @@ const events = HttpApiEndpoint.get("events", "/events")
     })
   )
 
+/** The text format of Prometheus, version 0.0.4, is what every scraper reads. */
+export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+const metrics = HttpApiEndpoint.get("metrics", "/metrics")
+  .addSuccess(Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: METRICS_TYPE })))
+  .annotateContext(
+    OpenApi.annotations({
+      summary: "The metrics, for Prometheus",
+      description: "For everybody: no label names a workspace, a user or a sender."
+    })
+  )
+
 export class OperatorsApi extends HttpApiGroup.make("operators")
   .add(explain)
   .add(queue)
   .add(stuck)
   .add(circuitBreakers)
   .add(recentErrors)
-  .add(events) {}
+  .add(events)
+  .add(metrics) {}

@@ -3,15 +3,17 @@
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Administration } from "../../orchestration/Administration.ts"
 import type { FeedEvent } from "../../orchestration/EventFeed.ts"
+import * as Prometheus from "../../telemetry/Prometheus.ts"
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
-import { DEFAULT_STUCK_MS, EventsQuery, LIVE, StuckQuery } from "../api/OperatorsApi.ts"
+import { DEFAULT_STUCK_MS, EventsQuery, LIVE, METRICS_TYPE, StuckQuery } from "../api/OperatorsApi.ts"
 import { decodeQuery } from "../api/Query.ts"
 import { Draining } from "../HttpServer.ts"
 import { Refusal } from "../Refusal.ts"
@@ -103,6 +105,12 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
       return ServerSentEvents.response(Stream.interruptWhenDeferred(watched, draining))
     })
 
+    // Public in production too: a scraper has no admin token, and there is no id in it.
+    const metrics = Effect.gen(function* () {
+      yield* administration.measure
+      return HttpServerResponse.text(yield* Prometheus.render, { contentType: METRICS_TYPE })
+    })
+
     return handlers
       .handleRaw("explain", ({ path: { storeId } }) => answer(explain(storeId)))
       .handleRaw("queue", () => answer(queue))
@@ -110,5 +118,6 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
       .handleRaw("circuitBreakers", () => answer(circuitBreakers))
       .handleRaw("recentErrors", () => answer(recentErrors))
       .handleRaw("events", () => answer(events))
+      .handleRaw("metrics", () => metrics)
   })
 )

@@ -13,6 +13,7 @@ import { type NudgeOutcome, Operations } from "../../orchestration/Operations.ts
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { WorkspaceEvent } from "../api/WebhooksApi.ts"
+import * as HttpMetrics from "../HttpMetrics.ts"
 import { Refusal, unauthorized } from "../Refusal.ts"
 import * as ReplayMap from "../ReplayMap.ts"
 import { decodeBody, rawBody } from "../RequestBody.ts"
@@ -71,6 +72,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   ) {
     const verdict = authenticate(request.headers, body, yield* Clock.currentTimeMillis)
     if (Either.isRight(verdict)) return verdict.right
+    HttpMetrics.webhookUnproven(verdict.left)
     if ((yield* refusalLog.take) === 0) {
       yield* Effect.logWarning("workspace_webhook.refused", {
         reason: verdict.left,
@@ -95,6 +97,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       onNone: () => Effect.map(nudge, (settled) => ({ isFirst: true, outcome: settled })),
       onSome: (id) => replays.once(id, nudge)
     })
+    HttpMetrics.webhookHandled(event, isFirst ? outcome.status : "duplicate")
     const durationMs = (yield* Clock.currentTimeMillis) - DateTime.toEpochMillis(receivedAt)
     const common = { instanceId, receivedAt: DateTime.formatIso(receivedAt), durationMs }
     yield* Effect.logInfo("workspace_webhook.handled", {
@@ -109,7 +112,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
     return json({ ...outcome, ...common }, outcome.status === "reconcile_queued" ? 202 : 200)
   })
 
-  return options.secrets.length === 0 ? Effect.fail(notConfigured) : receive
+  const admitted = options.secrets.length === 0 ? Effect.fail(notConfigured) : receive
+  return Effect.tapError(admitted, ({ code, status }) =>
+    // What did not prove itself has been counted with the reason, which its sender is not told.
+    Effect.sync(() => {
+      if (status !== 401) HttpMetrics.webhookRefused(code)
+    })
+  )
 })
 
 export const layer = (options: Options) =>

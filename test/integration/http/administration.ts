@@ -131,5 +131,6 @@ export const quietAdministration: AdministrationService = {
   recentErrors: Effect.succeed([]),
   events: () => Stream.never,
   probe: () => Effect.succeed({ healthy: true, detail: {} }),
-  selfTest: Effect.succeed({ healthy: true, detail: { driver: "memory", openMs: 3, connected: true } })
+  selfTest: Effect.succeed({ healthy: true, detail: { driver: "memory", openMs: 3, connected: true } }),
+  measure: Effect.void
 }

@@ -1,0 +1,35 @@
+/**
+ * The routes of the API as templates, such as `/stores/:storeId`.
+ */
+import * as HttpApi from "@effect/platform/HttpApi"
+import { Api } from "./Api.ts"
+
+export interface Route {
+  readonly template: string
+  readonly matches: RegExp
+  readonly methods: ReadonlySet<string>
+}
+
+/** `/stores/:id` matches one further segment; a trailing slash changes nothing, as in the router. */
+const patternOf = (path: string): RegExp =>
+  new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/:\w+/g, "[^/]+")}/?$`)
+
+const make = (): ReadonlyArray<Route> => {
+  const byPath = new Map<string, { readonly matches: RegExp; readonly methods: Set<string> }>()
+  HttpApi.reflect(Api, {
+    onGroup: () => undefined,
+    onEndpoint: ({ endpoint: { method, path } }) => {
+      const route = byPath.get(path) ?? { matches: patternOf(path), methods: new Set() }
+      route.methods.add(method)
+      // The router answers HEAD with the GET route.
+      if (method === "GET") route.methods.add("HEAD")
+      byPath.set(path, route)
+    }
+  })
+  // A literal segment is preferred to a parameter, as in the router.
+  return [...byPath]
+    .map(([template, route]) => ({ template, ...route }))
+    .sort((one, other) => Number(one.template.includes(":")) - Number(other.template.includes(":")))
+}
+
+export const routes = make()
