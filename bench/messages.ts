@@ -130,7 +130,6 @@ const measureFrozen = async () => {
   const ids = Array.from({ length: FROZEN_STORES }, (_, index) => `frozen-${index}`)
   await using server = await startServer({
     STORE_DRIVER: "livestore",
-    NODE_ENV: "production",
     HOST: "127.0.0.1",
     STORE_IDS: ids.join(),
     STORE_DATA_PATH: folder.path,

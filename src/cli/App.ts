@@ -12,6 +12,7 @@ import { approve, resume, suspend } from "./commands/Control.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { events } from "./commands/Events.ts"
 import { circuits, queue, stuck } from "./commands/Machinery.ts"
+import { messages } from "./commands/Messages.ts"
 import { diff, reconcile } from "./commands/Reconcile.ts"
 import { status } from "./commands/Status.ts"
 import { describe, explain, get } from "./commands/Stores.ts"
@@ -37,6 +38,7 @@ const root = Command.make("wso").pipe(
     queue,
     stuck,
     circuits,
+    messages,
     events,
     audit,
     doctor,

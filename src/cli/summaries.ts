@@ -15,6 +15,8 @@ export const summaries = {
   queue: "What is being worked on, and what waits.",
   stuck: "What has been out of place for long. Exit code 1 if there is anything.",
   circuits: "The circuit breakers; `reset <name>` lets one admit a probe. Exit code 1 unless all are closed.",
+  messages:
+    "User messages that were given up; `retry` and `drop` decide on one. Exit code 1 if there is any.",
   events: "What has happened of late; -f goes on with what happens.",
   audit: "Who did what from where; `verify` checks that no record was changed. Exit code 1 if one was.",
   doctor:

@@ -7,7 +7,8 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { adminOnly } from "./AdminSecurity.ts"
-import { ErrorBody, IsoTime, StoreId } from "./Common.ts"
+import { ErrorBody, StoreId } from "./Common.ts"
+import { Decided, Messages } from "./MessagesViews.ts"
 import { describeQuery, shortText, wholeNumber } from "./Query.ts"
 
 export const MAX_MESSAGES_PAGE = 1_000
@@ -20,27 +21,6 @@ export const MessagesQuery = Schema.Struct({
   limit: Schema.optional(wholeNumber(1, MAX_MESSAGES_PAGE)),
   cursor: Schema.optional(shortText(MAX_CURSOR_LENGTH))
 })
-
-const ParkedMessage = Schema.Struct({
-  storeId: Schema.String,
-  messageId: Schema.String,
-  conversationId: Schema.String,
-  attempts: Schema.Int,
-  failures: Schema.Int,
-  lastError: Schema.NullOr(Schema.String).annotations({ description: "never what the user wrote" }),
-  parkedAt: IsoTime
-}).annotations({ identifier: "ParkedMessage" })
-
-const Messages = Schema.Struct({
-  messages: Schema.Array(ParkedMessage),
-  nextCursor: Schema.NullOr(Schema.String)
-}).annotations({ identifier: "Messages" })
-
-const Decided = Schema.Struct({
-  status: Schema.Literal("retrying", "dropped"),
-  storeId: Schema.String,
-  messageId: Schema.String
-}).annotations({ identifier: "MessageDecided" })
 
 const storeId = HttpApiSchema.param("storeId", Schema.String)
 const messageId = HttpApiSchema.param("messageId", Schema.String)

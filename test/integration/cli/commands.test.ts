@@ -553,8 +553,52 @@ describe("the machinery", () => {
     })
   })
 
+  it("lists the messages that were given up, and decides on them", async () => {
+    const decided: Array<ReadonlyArray<string>> = []
+    const url = await started({
+      messages: {
+        parked: ({ storeId }) =>
+          Effect.succeed(
+            storeId === "ws-2"
+              ? []
+              : [
+                  {
+                    storeId: "ws-1",
+                    messageId: "m/1",
+                    conversationId: "talk",
+                    attempts: 5,
+                    failures: 5,
+                    lastError: "failed: the handler answered 500",
+                    parkedAt: T
+                  }
+                ]
+          ),
+        decide: (decision, storeId, messageId) =>
+          Effect.sync(() => void decided.push([decision, storeId, messageId]))
+      }
+    })
+    expect(await wso(url, "messages")).toMatchObject({
+      code: 1,
+      out: matching(/ws-1 +m\/1 +talk +5 .* failed: the handler answered 500/)
+    })
+    expect(await wso(url, "messages", "-w", "ws-2")).toMatchObject({
+      code: 0,
+      out: "No message is parked.\n"
+    })
+    expect(await wso(url, "messages", "retry", "ws-1", "m/1")).toMatchObject({
+      code: 0,
+      out: "m/1 is handled again.\n"
+    })
+    expect((await wso(url, "messages", "drop", "ws-1", "m2")).code).toBe(0)
+    expect(decided).toEqual([
+      ["retry", "ws-1", "m/1"],
+      ["drop", "ws-1", "m2"]
+    ])
+  })
+
   it("is quiet when nothing is wrong", async () => {
     const url = await started()
+    expect((await wso(url, "messages")).code).toBe(0)
     expect((await wso(url, "stuck")).code).toBe(0)
     expect((await wso(url, "circuits")).code).toBe(0)
   })
