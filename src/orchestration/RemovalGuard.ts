@@ -16,12 +16,6 @@ export interface GuardPolicy {
 /** The architecture's bounds: max(3, 20 %). */
 export const defaultLimits = { alwaysAllowed: 3, allowedRatio: 0.2 } as const
 
-export interface Candidate {
-  readonly storeId: string
-  /** The changes feed named this deletion; else it is only missing from lists. */
-  readonly explicit: boolean
-}
-
 /** What would be stopped if a human says so. The hash stands for exactly this set of ids. */
 export interface RemovalPlan {
   readonly hash: string
@@ -48,33 +42,34 @@ export const planOf = (storeIds: ReadonlyArray<string>): RemovalPlan => {
   return { hash, storeIds: sorted }
 }
 
+/** The removals that are due together, by number. */
+export interface Due {
+  readonly count: number
+  /** Those that no deletion in the changes feed explains: they are only missing from lists. */
+  readonly unexplained: number
+}
+
 /**
  * Judges all removals that are due together, never one by one, so that thirty cannot pass three at a time.
  *
- * @param candidates the workspaces with complete evidence that nobody has approved
- * @param known how many workspaces the set has, the candidates included
+ * @param due the workspaces with complete evidence that nobody has approved
+ * @param known how many workspaces the set has, those included
  * @param recent when removals happened that nobody had approved, milliseconds since the epoch
  */
 export const judge = (
-  candidates: ReadonlyArray<Candidate>,
+  due: Due,
   known: number,
   recent: ReadonlyArray<number>,
   now: number,
   policy: GuardPolicy
-): Verdict => {
+): Omit<Verdict, "plan"> => {
   const inWindow = recent.filter((at) => at > now - policy.windowMs).length
   // The set as it was when the window began: a drip of removals must not shrink its own limit or raise it.
   const limit = Math.max(policy.alwaysAllowed, Math.floor((known + inWindow) * policy.allowedRatio))
-  const tooMany = candidates.length > 0 && candidates.length + inWindow > limit
+  const tooMany = due.count > 0 && due.count + inWindow > limit
   // An empty set is the commonest lie of a sick source. A user who deletes his last workspace is believed when
   // the feed names the deletion; an empty list alone never is.
-  const everything = candidates.length >= known && candidates.some(({ explicit }) => !explicit)
+  const everything = due.count >= known && due.unexplained > 0
   const reason = tooMany ? "limit" : everything ? "everything" : null
-  return {
-    tripped: reason !== null,
-    reason,
-    plan: reason === null ? null : planOf(candidates.map(({ storeId }) => storeId)),
-    limit,
-    recent: inWindow
-  }
+  return { tripped: reason !== null, reason, limit, recent: inWindow }
 }

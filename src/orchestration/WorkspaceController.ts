@@ -21,11 +21,12 @@ import { DesiredState, describeRefreshError, type RefreshError } from "../worksp
 import { decide, type Action, type ById, type Facts, type Policy } from "./decide.ts"
 import * as Convergence from "./Convergence.ts"
 import * as Drift from "./Drift.ts"
+import * as DueRemovals from "./DueRemovals.ts"
 import { EventFeed } from "./EventFeed.ts"
 import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 import { Pauses } from "./Pauses.ts"
 import * as RecentErrors from "./RecentErrors.ts"
-import { judge, type Candidate, type GuardPolicy, type RemovalPlan, type Verdict } from "./RemovalGuard.ts"
+import type { GuardPolicy, RemovalPlan, Verdict } from "./RemovalGuard.ts"
 import { StateStore } from "./StateStore.ts"
 import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
 import * as Status from "./WorkspaceStatus.ts"
@@ -168,32 +169,23 @@ export const make = (options: Options) =>
     const failing = new Map<string, Status.LastError>()
     const listeners = new Set<(outcome: KeyOutcome) => void>()
     const recentErrors = RecentErrors.make()
-    /** When removals that nobody had approved happened. */
-    let removals = yield* state.removals.load
-    /** What a human has approved to be removed, and until when. What has been removed since needs another approval. */
-    const approved = new Map(
-      (yield* state.approvals.load).flatMap(({ expiresAt, storeIds }) =>
-        storeIds.filter((id) => desired.absences().has(id)).map((id) => [id, expiresAt] as const)
+    const due = DueRemovals.make({
+      guard: options.guard,
+      removalConfirmations: options.policy.removalConfirmations,
+      desired: desired.get,
+      owns,
+      removable: desired.removable,
+      now: () => clock.unsafeCurrentTimeMillis(),
+      recent: yield* state.removals.load,
+      // What has been removed since needs another approval.
+      approved: new Map(
+        (yield* state.approvals.load).flatMap(({ expiresAt, storeIds }) =>
+          storeIds.filter((id) => desired.absences().has(id)).map((id) => [id, expiresAt] as const)
+        )
       )
-    )
+    })
     /** The removed ones whose local data is still there. */
     const retired = new Set(yield* state.retired.before(Number.MAX_SAFE_INTEGER))
-    const isApproved = (id: string): boolean => (approved.get(id) ?? 0) > clock.unsafeCurrentTimeMillis()
-
-    const candidates = (): ReadonlyArray<Candidate> => {
-      const due: Array<Candidate> = []
-      for (const [storeId, absence] of desired.absences()) {
-        const explicit = absence.kind === "deleted"
-        if (desired.get(storeId)._tag !== "Absent" || !owns(storeId) || isApproved(storeId)) continue
-        if (explicit || absence.confirmations >= options.policy.removalConfirmations) {
-          due.push({ storeId, explicit })
-        }
-      }
-      return due
-    }
-
-    const judgeNow = (): Verdict =>
-      judge(candidates(), desired.removable(), removals, clock.unsafeCurrentTimeMillis(), options.guard)
 
     const factsOf = (id: string, byId: ById): Facts => ({
       desired: desired.get(id),
@@ -203,7 +195,7 @@ export const make = (options: Options) =>
       paused: Option.getOrNull(
         Option.map(Option.fromNullable(pauses.holding(id)), ({ expiresAt }) => ({ until: expiresAt }))
       ),
-      guard: desired.absences().has(id) && !isApproved(id) && judgeNow().tripped ? "holds" : "admits",
+      guard: due.holds(id) ? "holds" : "admits",
       byId,
       now: clock.unsafeCurrentTimeMillis()
     })
@@ -272,13 +264,11 @@ export const make = (options: Options) =>
         const outcome = yield* orchestrator.stopMonitoring(id)
         const now = yield* Clock.currentTimeMillis
         if (because !== "not-owner") {
-          if (!approved.delete(id)) {
-            removals = [...removals.filter((at) => at > now - options.guard.windowMs), now]
-            yield* state.removals.record(now, now - options.guard.windowMs)
-          }
+          if (due.happened(id, now)) yield* state.removals.record(now, now - options.guard.windowMs)
           retired.add(id)
           yield* state.retired.add(id, now)
           yield* desired.forget(id)
+          due.update(id)
           yield* state.audit.append({
             at: now,
             actor: "controller",
@@ -383,12 +373,14 @@ export const make = (options: Options) =>
     })
     yield* controller.pause
 
-    for (const id of desired.ids()) drift.update(id)
+    for (const id of desired.ids()) {
+      drift.update(id)
+      due.update(id)
+    }
     yield* desired.subscribe(({ touched }) => {
       for (const id of touched) {
         drift.update(id)
-        // Law 6: approved was the removal that the evidence of then spoke for, not each one to come.
-        if (desired.get(id)._tag === "Present") approved.delete(id)
+        due.update(id)
       }
       convergence.update(clock.unsafeCurrentTimeMillis())
       return controller.addAll(touched, { priority: "drift", respectBackoff: true })
@@ -423,6 +415,8 @@ export const make = (options: Options) =>
     )
 
     const needsLook = (id: string): boolean => {
+      // What the guard holds is looked at again once it lets go, and not by every resync meanwhile (law 11).
+      if (blocked.get(id)?.reason === "guard" && orchestrator.isMonitored(id) && due.holds(id)) return false
       if (drift.has(id) || desired.get(id)._tag !== "Present") return true
       const observed = manager.observe(id)
       return observed._tag !== "Open" || !observed.connectivity.isConnected
@@ -448,11 +442,11 @@ export const make = (options: Options) =>
 
     const approve = (hash: string, actor: string) =>
       Effect.gen(function* () {
-        const { plan } = judgeNow()
+        const { plan } = due.verdict()
         if (plan?.hash !== hash) return yield* new PlanChanged({ currentHash: plan?.hash ?? null })
         const approvedAt = yield* Clock.currentTimeMillis
         const expiresAt = approvedAt + APPROVAL_TTL_MS
-        for (const id of plan.storeIds) approved.set(id, expiresAt)
+        due.approve(plan, expiresAt)
         yield* state.approvals.save({ hash, storeIds: plan.storeIds, actor, approvedAt, expiresAt })
         yield* controller.addAll(plan.storeIds, { priority: "nudge" })
         return plan
@@ -483,7 +477,7 @@ export const make = (options: Options) =>
       drift,
       convergence: () => convergence.read(clock.unsafeCurrentTimeMillis()),
       isFresh: () => freshnessAt(clock.unsafeCurrentTimeMillis()).fresh,
-      verdict: Effect.sync(judgeNow),
+      verdict: Effect.sync(due.verdict),
       approve,
       plan: (id) => decide(factsOf(id, "not-asked"), options.policy),
       startSlowly,

@@ -2,11 +2,28 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
   defaultLimits,
-  judge,
+  judge as judgeDue,
   planOf,
-  type Candidate,
   type GuardPolicy
 } from "../../../src/orchestration/RemovalGuard.ts"
+
+interface Candidate {
+  readonly storeId: string
+  readonly explicit: boolean
+}
+
+/** The verdict with the plan that it holds. */
+const judge = (
+  candidates: ReadonlyArray<Candidate>,
+  known: number,
+  recent: ReadonlyArray<number>,
+  now: number,
+  policy: GuardPolicy
+) => {
+  const unexplained = candidates.filter(({ explicit }) => !explicit).length
+  const verdict = judgeDue({ count: candidates.length, unexplained }, known, recent, now, policy)
+  return { ...verdict, plan: verdict.tripped ? planOf(candidates.map(({ storeId }) => storeId)) : null }
+}
 
 const WINDOW_MS = 600_000
 const policy: GuardPolicy = { windowMs: WINDOW_MS, ...defaultLimits }
