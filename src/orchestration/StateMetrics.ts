@@ -1,6 +1,6 @@
 /**
- * What the loop is at a moment: gauges, taken when somebody asks and not as things happen. One step over all open stores,
- * and otherwise as much work as there is trouble.
+ * What the loop is at a moment: gauges, taken when somebody asks and not as things happen. One pass over all open
+ * stores, and otherwise as much work as there is trouble.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -22,6 +22,13 @@ export interface Options {
 }
 
 const MS_PER_SECOND = 1_000
+/** Stores looked at before other work has its turn: about a millisecond. */
+const STORES_PER_TURN = 2_000
+
+const letEventLoopTurn = Effect.async<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
 
 const converged = gauge("wso_converged", "1 while the monitored set equals the desired one, freshly known")
 const notConverged = gauge("wso_not_converged_seconds", "For how long the set has not been converged")
@@ -134,8 +141,6 @@ export const make = (options: Options) =>
       drift("orphaned").set(orphaned.size)
       oldest.set(seconds(Math.max(0, now - Math.min(first(missing), first(orphaned)))))
       desiredCount.set(desired.size() - desired.absences().size)
-      monitoredCount.set(orchestrator.countMonitored())
-      for (const [status, count] of Object.entries(manager.countByStatus())) stores(status).set(count)
       failing.set(controller.failing().size)
       const byReason = new Map<string, number>(REASONS.map((reason) => [reason, 0]))
       for (const { reason } of controller.blocked().values()) {
@@ -143,6 +148,21 @@ export const make = (options: Options) =>
       }
       for (const [reason, count] of byReason) blocked(reason).set(count)
     }
+
+    /** Read off each live store (law 9), and a little at a time: a scrape must not stall what it measures. */
+    const takeStores = Effect.gen(function* () {
+      const counts = { connected: 0, connecting: 0, disconnected: 0, error: 0 }
+      let monitored = 0
+      let looked = 0
+      for (const storeId of manager.storeIds()) {
+        const status = manager.status(storeId)
+        if (status !== undefined) counts[status]++
+        if (orchestrator.isMonitored(storeId)) monitored++
+        if (++looked % STORES_PER_TURN === 0) yield* letEventLoopTurn
+      }
+      monitoredCount.set(monitored)
+      for (const [status, count] of Object.entries(counts)) stores(status).set(count)
+    })
 
     const takeSource = (now: number): void => {
       const { fetchedAt, source } = desired.view()
@@ -205,6 +225,7 @@ export const make = (options: Options) =>
       takeSource(now)
       takeLoop()
       takeMessages()
+      yield* takeStores
       yield* takeGuard
       yield* takeQueue
       yield* takeBreakers

@@ -6,7 +6,9 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import {
   type StoreDied,
@@ -78,8 +80,8 @@ export class StoreManager extends Context.Tag("workspace-orchestrator/stores/Sto
     readonly size: () => number
     /** How many of them are in the status `error`. */
     readonly errorCount: () => number
-    /** How many there are in each status. */
-    readonly countByStatus: () => { readonly [Status in StoreStatus]: number }
+    /** The status in its `view`, without making one. */
+    readonly status: (storeId: string) => StoreStatus | undefined
     /** Hears every signal of every store. The listener is synchronous and must not throw. */
     readonly subscribe: (listener: (signal: StoreSignal) => void) => Effect.Effect<void, never, Scope.Scope>
   }
@@ -197,22 +199,28 @@ export const make = (options: Options) =>
       return held?.scope
     }
 
+    /**
+     * Closes a scope, or gives it up after a while. Whoever closes must not be interrupted, so the waiting happens in
+     * fibers that can be: else the timeout would wait for what it is to end.
+     */
+    const closeInTime = (storeId: string, scope: Scope.CloseableScope): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const closing = yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
+        const waiting = yield* Fiber.await(closing).pipe(
+          Effect.timeoutOption(CLOSE_TIMEOUT_MS),
+          Effect.interruptible,
+          Effect.forkDaemon
+        )
+        if (Option.isSome(yield* Fiber.join(waiting))) return
+        yield* Effect.logError("workspace_orchestration.close_timeout").pipe(
+          Effect.annotateLogs({ storeId, timeoutMs: CLOSE_TIMEOUT_MS })
+        )
+      })
+
     const release = (record: Record): Effect.Effect<void> =>
       Effect.suspend(() => {
         const scope = takeOut(record)
-        if (scope === undefined) return Effect.void
-        return Scope.close(scope, Exit.void).pipe(
-          Effect.disconnect,
-          Effect.timeoutOption(CLOSE_TIMEOUT_MS),
-          Effect.tap((closed) =>
-            closed._tag === "Some"
-              ? Effect.void
-              : Effect.logError("workspace_orchestration.close_timeout").pipe(
-                  Effect.annotateLogs({ storeId: record.storeId, timeoutMs: CLOSE_TIMEOUT_MS })
-                )
-          ),
-          Effect.asVoid
-        )
+        return scope === undefined ? Effect.void : closeInTime(record.storeId, scope)
       })
 
     const openFresh = (record: Record) =>
@@ -352,10 +360,9 @@ export const make = (options: Options) =>
         for (const record of records.values()) if (statusOf(record) === "error") count++
         return count
       },
-      countByStatus: () => {
-        const counts = { connected: 0, connecting: 0, disconnected: 0, error: 0 }
-        for (const record of records.values()) counts[statusOf(record)]++
-        return counts
+      status: (storeId) => {
+        const record = records.get(storeId)
+        return record === undefined ? undefined : statusOf(record)
       },
       subscribe: (listener) =>
         Effect.acquireRelease(
