@@ -44,7 +44,7 @@ const untilHealthyMonitored = ({ failing, healthyComeLater }: Case): Promise<num
   return Effect.gen(function* () {
     const reconciler = yield* WorkspaceReconciler
     const orchestrator = yield* WorkspaceOrchestrator
-    const isMonitored = () => orchestrator.countMonitored() >= HEALTHY
+    const isMonitored = () => orchestrator.listMonitored().length >= HEALTHY
     let startedAt = performance.now()
     yield* reconciler.start
     if (healthyComeLater) {

@@ -38,6 +38,7 @@ export const layer = (
           if (isGone) {
             yield* driver.purge(storeId)
             yield* processor.forget(storeId)
+            yield* state.transitions.forget(storeId)
             yield* Effect.logInfo("workspace_orchestration.data_deleted").pipe(
               Effect.annotateLogs({ category: "workspace_orchestration", operation: "purge", storeId })
             )
@@ -45,15 +46,17 @@ export const layer = (
           yield* state.retired.remove(storeId)
         })
 
+      /** One that cannot be deleted must not keep the others. */
+      const collectOrLog = (storeId: string) =>
+        Effect.catchAllCause(collect(storeId), (cause) =>
+          Effect.logError("data_retention.failed", cause).pipe(Effect.annotateLogs({ storeId }))
+        )
+
       const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, options.retentionMs / 4))
       yield* Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const due = yield* state.retired.before(now - options.retentionMs)
-        yield* Effect.forEach(due, collect, { discard: true })
-      }).pipe(
-        Effect.catchAllCause((cause) => Effect.logError("data_retention.failed", cause)),
-        Effect.repeat(Schedule.spaced(intervalMs)),
-        Effect.forkScoped
-      )
+        yield* Effect.forEach(due, collectOrLog, { discard: true })
+      }).pipe(Effect.repeat(Schedule.spaced(intervalMs)), Effect.forkScoped)
     })
   )

@@ -11,6 +11,8 @@ export interface Drift {
   readonly missing: ReadonlyMap<string, number>
   /** Monitored, but not desired: since when. */
   readonly orphaned: ReadonlyMap<string, number>
+  /** How many are monitored. */
+  readonly monitored: () => number
   readonly has: (id: string) => boolean
   readonly size: () => number
 }
@@ -23,6 +25,7 @@ export const make = (
 ): Drift => {
   const missing = new Map<string, number>()
   const orphaned = new Map<string, number>()
+  const all = new Set<string>()
   const put = (map: Map<string, number>, id: string, belongs: boolean): void => {
     if (!belongs) map.delete(id)
     else if (!map.has(id)) map.set(id, now())
@@ -31,11 +34,14 @@ export const make = (
     update: (id) => {
       const isDesired = desired(id)._tag === "Present" && owns(id)
       const monitored = isMonitored(id)
+      if (monitored) all.add(id)
+      else all.delete(id)
       put(missing, id, isDesired && !monitored)
       put(orphaned, id, monitored && !isDesired)
     },
     missing,
     orphaned,
+    monitored: () => all.size,
     has: (id) => missing.has(id) || orphaned.has(id),
     size: () => missing.size + orphaned.size
   }

@@ -61,14 +61,26 @@ const listed = <A>(items: Iterable<A>): Array<A> => {
   return some
 }
 
+/** The index of the first id behind `after`: binary search. */
+const firstAfter = (ids: ReadonlyArray<string>, after: string): number => {
+  let low = 0
+  let high = ids.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((ids[middle] ?? "") > after) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
 const runResult = (run: Run): RunResult => {
-  const failures = [...run.failed].map(([storeId, { message }]) => ({ storeId, error: message }))
+  const failures = listed(run.failed).map(([storeId, { message }]) => ({ storeId, error: message }))
   return {
-    added: run.added,
-    removed: run.removed,
+    added: listed(run.added),
+    removed: listed(run.removed),
     failedAdds: failures,
     failedRemovals: [],
-    held: run.held,
+    held: listed(run.held),
     authoritativeCount: run.authoritativeCount,
     monitoredCount: run.monitoredCount,
     driftCount: run.driftCount
@@ -91,6 +103,16 @@ export const make = (options: Options) =>
     let lastSuccessAt: number | null = null
     const incidentDashboardUrl = Option.getOrNull(options.incidentDashboardUrl)
 
+    let sorted: { readonly ids: ReadonlyArray<string>; readonly asOf: string } | undefined
+    /** All ids in order: sorted anew only when one has come or gone. */
+    const sortedIds = (): ReadonlyArray<string> => {
+      const asOf = `${desired.generation()} ${manager.generation()}`
+      if (sorted?.asOf !== asOf) {
+        sorted = { asOf, ids: [...new Set([...desired.ids(), ...manager.storeIds()])].sort() }
+      }
+      return sorted.ids
+    }
+
     const convergenceView = (now: number) =>
       Effect.gen(function* () {
         const { converged, lastConvergedAt, notConvergedForMs } = controller.convergence()
@@ -106,7 +128,7 @@ export const make = (options: Options) =>
         const result: ConvergenceView = {
           converged,
           desiredCount: desired.size() - desired.absences().size,
-          monitoredCount: orchestrator.countMonitored(),
+          monitoredCount: controller.drift.monitored(),
           driftCount: controller.drift.size(),
           missing: listed(controller.drift.missing.keys()),
           orphaned: listed(controller.drift.orphaned.keys()),
@@ -158,11 +180,21 @@ export const make = (options: Options) =>
       incidentDashboardUrl
     })
 
+    /** The first so many that are monitored, in order; their number is in `convergence`. */
+    const monitoredIds = (): ReadonlyArray<string> => {
+      const some: Array<string> = []
+      for (const id of sortedIds()) {
+        if (orchestrator.isMonitored(id)) some.push(id)
+        if (some.length === MAX_LISTED) break
+      }
+      return some
+    }
+
     const orchestratorView = (): OrchestratorView => {
       const stats = orchestrator.stats()
       return {
         ...stats,
-        monitoredStoreIds: orchestrator.listMonitored(),
+        monitoredStoreIds: monitoredIds(),
         lastProvisionedAt: iso(stats.lastProvisionedAt),
         lastDeprovisionedAt: iso(stats.lastDeprovisionedAt)
       }
@@ -246,7 +278,14 @@ export const make = (options: Options) =>
         removalGuard: {
           tripped: verdict.tripped,
           reason: verdict.reason,
-          plan: verdict.plan,
+          plan:
+            verdict.plan === null
+              ? null
+              : {
+                  ...verdict.plan,
+                  storeIds: listed(verdict.plan.storeIds),
+                  count: verdict.plan.storeIds.length
+                },
           limit: verdict.limit,
           recentRemovals: verdict.recent
         },
@@ -276,10 +315,11 @@ export const make = (options: Options) =>
           Option.getOrElse(query.limit, () => DEFAULT_PAGE),
           MAX_PAGE
         )
-        const ids = [...new Set([...desired.ids(), ...manager.storeIds()])].filter((id) => id > after).sort()
+        const ids = sortedIds()
         const rows = []
         let more = false
-        for (const id of ids) {
+        for (let index = firstAfter(ids, after); index < ids.length; index++) {
+          const id = ids[index] ?? ""
           const view = manager.view(id)
           if (Option.isSome(query.status) && (view?.status ?? "connecting") !== query.status.value) continue
           if (rows.length === limit) {
@@ -348,7 +388,7 @@ export const make = (options: Options) =>
           )
         )
         // Only a run that answers 200 uses up the allowance.
-        lastSuccessAt = startedAt
+        lastSuccessAt = run.completedAt
         const isPartial = run.failed.size > 0 || run.held.length > 0
         return {
           status: isPartial ? ("partial" as const) : ("completed" as const),

@@ -32,9 +32,10 @@ const letEventLoopTurn = Effect.async<void>((resume) => {
 
 const converged = gauge("wso_converged", "1 while the monitored set equals the desired one, freshly known")
 const notConverged = gauge("wso_not_converged_seconds", "For how long the set has not been converged")
-const oldest = gauge(
+const oldest = gauges(
   "wso_oldest_unconverged_seconds",
-  "For how long the workspace that has waited longest has been missing or orphaned"
+  "For how long the workspace that has waited longest has been missing or orphaned; 0 if there is none",
+  ["kind"]
 )
 const desiredCount = gauge("wso_stores_desired", "Workspaces that the source of truth, or STORE_IDS, has")
 const monitoredCount = gauge("wso_stores_monitored", "Stores that are open with a running event processor")
@@ -137,9 +138,13 @@ export const make = (options: Options) =>
       converged.set(flag(convergence.converged))
       notConverged.set(seconds(convergence.notConvergedForMs))
       const { missing, orphaned } = controller.drift
-      drift("missing").set(missing.size)
-      drift("orphaned").set(orphaned.size)
-      oldest.set(seconds(Math.max(0, now - Math.min(first(missing), first(orphaned)))))
+      for (const [kind, since] of [
+        ["missing", missing],
+        ["orphaned", orphaned]
+      ] as const) {
+        drift(kind).set(since.size)
+        oldest(kind).set(seconds(Math.max(0, now - first(since))))
+      }
       desiredCount.set(desired.size() - desired.absences().size)
       failing.set(controller.failing().size)
       const byReason = new Map<string, number>(REASONS.map((reason) => [reason, 0]))

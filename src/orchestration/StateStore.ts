@@ -69,6 +69,8 @@ export class StateStore extends Context.Tag("workspace-orchestrator/orchestratio
       readonly append: (storeId: string, transition: Transition) => Effect.Effect<void>
       /** The newest of one workspace, oldest first. */
       readonly read: (storeId: string, limit: number) => Effect.Effect<ReadonlyArray<Transition>>
+      /** The workspace and its data are gone. */
+      readonly forget: (storeId: string) => Effect.Effect<void>
     }
     /** Removed workspaces whose local data is kept for a while. */
     readonly retired: {
@@ -131,7 +133,8 @@ const makeMemory = (): (typeof StateStore)["Service"] => {
           const known = transitions.get(storeId) ?? []
           transitions.set(storeId, [...known.slice(1 - MAX_TRANSITIONS), transition])
         }),
-      read: (storeId, limit) => Effect.sync(() => (transitions.get(storeId) ?? []).slice(-limit))
+      read: (storeId, limit) => Effect.sync(() => (transitions.get(storeId) ?? []).slice(-limit)),
+      forget: (storeId) => Effect.sync(() => void transitions.delete(storeId))
     },
     retired: {
       add: (storeId, at) => Effect.sync(() => void retired.set(storeId, at)),

@@ -40,7 +40,6 @@ export class WorkspaceOrchestrator extends Context.Tag(
     readonly isMonitored: (storeId: string) => boolean
     /** The ids of all monitored workspaces, sorted. */
     readonly listMonitored: () => ReadonlyArray<string>
-    readonly countMonitored: () => number
     readonly stats: () => OrchestratorStats
   }
 >() {}
@@ -128,11 +127,6 @@ export const make = Effect.gen(function* () {
       }),
     isMonitored,
     listMonitored: () => [...manager.storeIds()].filter(isMonitored).sort(),
-    countMonitored: () => {
-      let count = 0
-      for (const storeId of manager.storeIds()) if (isMonitored(storeId)) count++
-      return count
-    },
     stats: () => stats
   })
 })

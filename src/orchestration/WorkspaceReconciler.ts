@@ -164,7 +164,7 @@ export const make = (options: Options) =>
         failed,
         held,
         authoritativeCount: desired.listed(),
-        monitoredCount: orchestrator.countMonitored()
+        monitoredCount: controller.drift.monitored()
       }
     }
 

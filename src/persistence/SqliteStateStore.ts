@@ -190,7 +190,14 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
               storeId,
               limit
             )
-          ).pipe(Effect.map((rows) => rows.toReversed()))
+          ).pipe(Effect.map((rows) => rows.toReversed())),
+        forget: (storeId) =>
+          Effect.zipRight(
+            flush,
+            database.attempt("transitions", () => {
+              database.run("DELETE FROM transition WHERE store_id = ?", storeId)
+            })
+          )
       },
       retired: {
         add: (storeId, at) =>

@@ -100,12 +100,15 @@ const make = (options: LiveStoreOptions) =>
           Effect.zipRight(boots.withPermits(1)(openWithFreshFolder(storeId, signals)))
         )
       },
+      // Claimed like an open one, so that nobody opens it while its folder is being deleted.
       purge: (storeId) =>
-        Effect.suspend(() =>
-          inUse.has(storeId) || !isStoreId(storeId)
-            ? Effect.void
-            : deleteStoreFolder(resolved.dataPath, storeId)
-        )
+        isStoreId(storeId)
+          ? claim(storeId).pipe(
+              Effect.zipRight(deleteStoreFolder(resolved.dataPath, storeId)),
+              Effect.scoped,
+              Effect.catchTag("StoreOpenError", () => Effect.void)
+            )
+          : Effect.void
     })
   })
 

@@ -78,6 +78,8 @@ export class StoreManager extends Context.Tag("workspace-orchestrator/stores/Sto
     readonly view: (storeId: string) => StoreView | undefined
     readonly storeIds: () => Iterable<string>
     readonly size: () => number
+    /** Grows whenever a store has come or gone. */
+    readonly generation: () => number
     /** How many of them are in the status `error`. */
     readonly errorCount: () => number
     /** The status in its `view`, without making one. */
@@ -153,6 +155,7 @@ export const make = (options: Options) =>
     const driver = yield* StoreDriver
     const clock = yield* Effect.clock
     const records = new Map<string, Record>()
+    let generation = 0
     const listeners = new Set<(signal: StoreSignal) => void>()
     const publish = (signal: StoreSignal): void => {
       for (const listener of listeners) listener(signal)
@@ -273,6 +276,7 @@ export const make = (options: Options) =>
       if (known !== undefined) return known
       const record = emptyRecord(storeId)
       records.set(storeId, record)
+      generation++
       return record
     }
 
@@ -320,7 +324,9 @@ export const make = (options: Options) =>
           return Effect.uninterruptible(
             Effect.zipRight(
               release(record),
-              Effect.sync(() => records.delete(storeId))
+              Effect.sync(() => {
+                if (records.delete(storeId)) generation++
+              })
             )
           )
         }),
@@ -355,6 +361,7 @@ export const make = (options: Options) =>
       },
       storeIds: () => records.keys(),
       size: () => records.size,
+      generation: () => generation,
       errorCount: () => {
         let count = 0
         for (const record of records.values()) if (statusOf(record) === "error") count++

@@ -93,6 +93,8 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
     /** Every id that is desired or absent but not yet stopped. */
     readonly ids: () => Iterable<string>
     readonly size: () => number
+    /** Grows whenever an id has come or gone. */
+    readonly generation: () => number
     /** How many of them the directory, and not STORE_IDS, has made desired. */
     readonly removable: () => number
     /** How many workspaces the accepted list has. */
@@ -156,9 +158,14 @@ export const make = (options: Options) =>
     /** The newest revision that came from a list, not from the feed: only then may a list be conditional. */
     let listedRevision: string | null = null
 
+    let generation = 0
+    const drop = (id: string): void => {
+      if (entries.delete(id)) generation++
+    }
     const set = (id: string, absence: Absence | null, touched: Set<string>): void => {
       const before = entries.get(id)
       if (before === undefined ? absence !== null : before.absence === absence) return
+      if (before === undefined) generation++
       entries.set(id, absence === null ? PRESENT : { absence })
       if (absence === null) absent.delete(id)
       else absent.set(id, absence)
@@ -202,7 +209,7 @@ export const make = (options: Options) =>
         for (const [id, entry] of entries) {
           if (listing.ids.has(id)) continue
           // What STORE_IDS names is desired without the directory: its absence there is no evidence of anything.
-          if (pinned.has(id)) entries.delete(id)
+          if (pinned.has(id)) drop(id)
           else set(id, missed(entry, now), touched)
         }
         meta = {
@@ -230,7 +237,7 @@ export const make = (options: Options) =>
         for (const { instanceId, kind } of changes.changes) {
           const entry = entries.get(instanceId)
           if (kind === "upsert") set(instanceId, null, touched)
-          else if (pinned.has(instanceId)) entries.delete(instanceId)
+          else if (pinned.has(instanceId)) drop(instanceId)
           else if (entry !== undefined) {
             const since = entry.absence?.since ?? now
             set(
@@ -434,6 +441,7 @@ export const make = (options: Options) =>
         for (const id of pinned) if (!entries.has(id)) count++
         return count
       },
+      generation: () => generation,
       removable: () => {
         let count = entries.size
         for (const id of pinned) if (entries.has(id)) count--
@@ -457,7 +465,7 @@ export const make = (options: Options) =>
       forget: (id) =>
         Effect.suspend(() => {
           if (!absent.has(id)) return Effect.void
-          entries.delete(id)
+          drop(id)
           absent.delete(id)
           return meta === undefined ? Effect.void : store.save({ ...meta, entries }, new Set([id]))
         }),

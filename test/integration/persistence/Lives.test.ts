@@ -514,7 +514,7 @@ describe("a full disk", () => {
             fillDisk(database)
             for (const id of many) directory.create(id)
             yield* resync
-            expect(orchestrator.countMonitored()).toBe(502)
+            expect(orchestrator.listMonitored().length).toBe(502)
             expect(yield* operations.health).toMatchObject({
               status: "unhealthy",
               state: { healthy: false, error: "database or disk is full" }
@@ -530,7 +530,7 @@ describe("a full disk", () => {
         yield* life(({ orchestrator }) =>
           Effect.gen(function* () {
             yield* settle
-            expect(orchestrator.countMonitored()).toBe(501)
+            expect(orchestrator.listMonitored().length).toBe(501)
           })
         )
       })

@@ -13,7 +13,7 @@ const early = (clock: Clock.Clock): Clock.Clock => ({
   ...punctual(clock),
   sleep: (duration) => {
     const millis = Duration.toMillis(duration)
-    return clock.sleep(millis > 10 ? millis - 1 : millis)
+    return clock.sleep(Duration.millis(millis > 10 ? millis - 1 : millis))
   }
 })
 
