@@ -198,9 +198,9 @@ export const make = (given: Options) =>
         // A full batch: the store has probably more, and gets its next turn behind those that wait already.
         const again = hasMore || hasRoomForMore ? Controller.RequeueAfter(0) : undefined
         // Before the end of the history is known, any message in it may be answered already.
-        if (!isConnected) return again ?? Controller.Done
+        if (!isConnected || !one.isCaughtUp) return again ?? Controller.Done
         if (isUnconfirmed) return again ?? Controller.RequeueAfter(UNCONFIRMED_RETRY_MS)
-        if (!(yield* answers.commitSome(one, store))) {
+        if (!hasMore && !(yield* answers.commitSome(one, store))) {
           return Controller.RequeueAfter(UNCONFIRMED_RETRY_MS)
         }
         const next = yield* dispatch(one)

@@ -59,18 +59,19 @@ describe("handling user messages", () => {
   it.scoped("answers nothing again when its state is lost", () =>
     Effect.gen(function* () {
       const durable = yield* makeDurable
-      // The history of a life of which nothing is known any more: three were answered, out of order, one was not.
-      say(durable, "ws-a", ...sequence(150))
-      for (const { id } of sequence(149)) answer(durable, "ws-a", id)
+      // The history of a life of which nothing is known any more; the answers are several batches behind.
+      say(durable, "ws-a", ...sequence(450))
+      for (const { id } of sequence(449)) answer(durable, "ws-a", id)
       const life = yield* begin(durable, shout, { maxOpen: 10 })
       yield* life.monitor("ws-a")
       yield* settle
+      yield* settle
       expect(answers(durable, "ws-a").filter(({ content }) => content !== "other")).toMatchObject([
-        { replyTo: "m149" }
+        { replyTo: "m449" }
       ])
       expect(life.processor.totals()).toMatchObject({
-        userMessages: 150,
-        processedUserMessages: 150,
+        userMessages: 450,
+        processedUserMessages: 450,
         pendingUserMessages: 0
       })
     })
