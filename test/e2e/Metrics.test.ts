@@ -1,5 +1,5 @@
 /** What a scraper and an operator's self-test see of the whole stack: real workerd, real LiveStore. */
-import { readdirSync } from "node:fs"
+import { readFileSync, readdirSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { eventually } from "../support/Eventually.ts"
 import { temporaryFolder } from "../support/Program.ts"
@@ -52,6 +52,19 @@ describe("a running stack", () => {
     expect(sumOf("wso_build_info")).toBe(1)
     expect(sumOf("process_resident_memory_bytes")).toBeGreaterThan(0)
     expect(text).not.toContain("metrics-workspace")
+  })
+
+  it("has every metric that an alert is about", async () => {
+    const { metrics } = await scrape()
+    const rules = readFileSync(
+      new URL("../../spec/alerts/workspace-orchestrator.yml", import.meta.url),
+      "utf8"
+    )
+    const names = [...rules.matchAll(/(?<![\w:])(?:wso|nodejs|process|http_server)_\w+/g)].map(([name]) =>
+      name.replace(/_(?:bucket|sum|count)$/, "")
+    )
+    expect(names.length).toBeGreaterThan(20)
+    expect(names.filter((name) => !metrics.has(name))).toEqual([])
   })
 
   it("opens a real store of its own in the self-test, and leaves nothing of it behind", async () => {
