@@ -62,7 +62,11 @@ describe("handling user messages", () => {
       // The history of a life of which nothing is known any more; the answers are several batches behind.
       say(durable, "ws-a", ...sequence(450))
       for (const { id } of sequence(449)) answer(durable, "ws-a", id)
-      const life = yield* begin(durable, shout, { maxOpen: 10 })
+      // Reading takes its time, so that an eager handler would be done before the answers are found.
+      const { backend, ledger } = durable
+      const find: typeof ledger.find = (storeId, ids) => Effect.delay(ledger.find(storeId, ids), 10)
+      const slow = { backend, ledger: { ...ledger, find } }
+      const life = yield* begin(slow, shout, { maxOpen: 10 })
       yield* life.monitor("ws-a")
       yield* settle
       yield* settle
