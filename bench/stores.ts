@@ -1,5 +1,6 @@
 /**
- * What supervision costs: idle stores opened through the driver beside as many bare LiveStore stores.
+ * What supervision costs: idle stores opened through the driver, and monitored with the event processor and its
+ * ledger, beside as many bare LiveStore stores.
  *
  *   npx tsx bench/stores.ts [number of stores = 100] [seconds = 20] [rounds = 3]
  *
@@ -14,20 +15,28 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { Miniflare } from "miniflare"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { layer } from "../src/stores/LiveStoreDriver.ts"
+import * as SqliteMessageLedger from "../src/persistence/SqliteMessageLedger.ts"
+import * as StateDatabase from "../src/persistence/StateDatabase.ts"
+import * as EventProcessor from "../src/stores/EventProcessor.ts"
+import { layerEffect } from "../src/stores/messages/MessageHandler.ts"
 import { StoreDriver } from "../src/stores/StoreDriver.ts"
+import * as StoreManager from "../src/stores/StoreManager.ts"
 
 const token = "bench"
 /** What boots leave behind (garbage, timers of the boot) is gone after this. */
 const settleMs = 10_000
 
+const kinds = ["bare", "driver", "monitored"] as const
+
 const Job = Schema.Struct({
-  kind: Schema.Literal("bare", "driver"),
+  kind: Schema.Literal(...kinds),
   stores: Schema.Number,
   seconds: Schema.Number,
   syncUrl: Schema.String,
@@ -50,8 +59,8 @@ const bootConcurrency = 6
 /** How many are connected, asked at the end. */
 type Opened = () => Promise<number>
 
-const openThroughDriver = async (job: Job): Promise<Opened> => {
-  const driver = layer({
+const driverFor = (job: Job) =>
+  layer({
     syncUrl: job.syncUrl,
     bypassToken: Redacted.make(token),
     dataPath: job.dataPath,
@@ -60,6 +69,32 @@ const openThroughDriver = async (job: Job): Promise<Opened> => {
     clientId: job.kind,
     bootConcurrency
   })
+
+/** As the server has them: a manager, a processor that follows each store, a handler, and the ledger in SQLite. */
+const openMonitored = async (job: Job): Promise<Opened> => {
+  const scope = await Effect.runPromise(Scope.make())
+  const ledger = SqliteMessageLedger.layer.pipe(Layer.provide(StateDatabase.layer(job.dataPath)))
+  const processing = EventProcessor.layer({ shutdownGraceMs: 0 }).pipe(
+    Layer.provideMerge(StoreManager.layer({ openTimeoutMs: 30_000 })),
+    Layer.provide([driverFor(job), ledger, layerEffect("bench", () => Effect.succeed(null))])
+  )
+  const context = await Effect.runPromise(Layer.buildWithScope(processing, scope))
+  const manager = Context.get(context, StoreManager.StoreManager)
+  const processor = Context.get(context, EventProcessor.EventProcessor)
+  await Effect.runPromise(
+    Effect.forEach(idsOf(job), (id) => Effect.zipRight(manager.addStore(id), processor.startMonitoring(id)), {
+      concurrency: bootConcurrency,
+      discard: true
+    })
+  )
+  return () =>
+    Promise.resolve(
+      idsOf(job).filter((id) => manager.openStore(id)?.connectivity().isConnected === true).length
+    )
+}
+
+const openThroughDriver = async (job: Job): Promise<Opened> => {
+  const driver = driverFor(job)
   const signals = { onNews: () => {}, onConnectivity: () => {}, onDeath: () => {} }
   const scope = await Effect.runPromise(Scope.make())
   const stores = await Effect.runPromise(
@@ -115,9 +150,15 @@ const openBare = async (job: Job): Promise<Opened> => {
   }
 }
 
+const opening: Readonly<Record<Job["kind"], (job: Job) => Promise<Opened>>> = {
+  bare: openBare,
+  driver: openThroughDriver,
+  monitored: openMonitored
+}
+
 const measure = async (job: Job): Promise<Figures> => {
   const begin = performance.now()
-  const connected = await (job.kind === "bare" ? openBare(job) : openThroughDriver(job))
+  const connected = await opening[job.kind](job)
   const openMs = performance.now() - begin
   await sleep(settleMs)
   // One collection of what the boots have left costs more than a minute of idling.
@@ -189,23 +230,24 @@ const main = async () => {
     const run = (kind: Job["kind"]) =>
       inChild({ kind, stores, seconds, syncUrl: `ws://127.0.0.1:${port}`, dataPath: join(folder, kind) })
     const rounds: Array<Record<Job["kind"], Figures>> = []
-    // In turns, so that whatever else the machine does falls on both.
+    // In turns, so that whatever else the machine does falls on all.
     for (let round = 0; round < roundCount; round += 1) {
-      rounds.push({ bare: await run("bare"), driver: await run("driver") })
+      rounds.push({
+        bare: await run("bare"),
+        driver: await run("driver"),
+        monitored: await run("monitored")
+      })
     }
     const median = (kind: Job["kind"], key: keyof Figures) =>
       rounds.map((round) => round[kind][key]).sort((left, right) => left - right)[
         Math.floor(roundCount / 2)
       ] ?? 0
     console.log(`${stores} idle stores, ${seconds} s, Node ${process.version}`)
-    console.table(
-      rounds.flatMap(({ bare, driver }) => [
-        { kind: "bare", ...bare },
-        { kind: "driver", ...driver }
-      ])
-    )
-    const ratio = (key: keyof Figures) => (median("driver", key) / median("bare", key)).toFixed(2)
-    console.log(`driver / bare (medians): CPU ${ratio("cpuMs")}, RSS ${ratio("rssMb")}`)
+    console.table(rounds.flatMap((round) => kinds.map((kind) => ({ kind, ...round[kind] }))))
+    for (const kind of ["driver", "monitored"] as const) {
+      const ratio = (key: keyof Figures) => (median(kind, key) / median("bare", key)).toFixed(2)
+      console.log(`${kind} / bare (medians): CPU ${ratio("cpuMs")}, RSS ${ratio("rssMb")}`)
+    }
   } finally {
     await syncWorker.dispose()
     await rm(folder, { recursive: true, force: true })
