@@ -190,6 +190,7 @@ export const layer = (config: ServerConfig) =>
         breakers
       })
       const administration = AdministrationLayer.layer({
+        disabled,
         breakers,
         workers: config.provisionConcurrency,
         removalConfirmations: config.removalConfirmations,

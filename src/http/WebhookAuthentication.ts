@@ -88,7 +88,7 @@ export const make = ({ requireSignature, secrets }: Options) => {
       }
     }
     if (!passes) return Either.left("signature")
-    const ageSeconds = Math.abs(nowMs / 1_000 - Number(timestamp))
+    const ageSeconds = Math.abs(Math.floor(nowMs / 1_000) - Number(timestamp))
     return ageSeconds <= TIMESTAMP_TOLERANCE_SECONDS
       ? Either.right({ webhookId: Option.some(id) })
       : Either.left("stale")

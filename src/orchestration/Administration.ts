@@ -9,7 +9,7 @@ import type * as Stream from "effect/Stream"
 import type { Condition } from "../controller/Conditions.ts"
 import type { AuditRecord, Verification } from "./Audit.ts"
 import type { FeedEvent } from "./EventFeed.ts"
-import type { Actor, NudgeOutcome } from "./Operations.ts"
+import type { Actor, NudgeOutcome, ReconcilerDisabled } from "./Operations.ts"
 import type { AuditQuery } from "./StateStore.ts"
 import type { DesiredView } from "./Views.ts"
 
@@ -195,7 +195,7 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
     /** The part of the plan that is about one workspace; right however many others there are. */
     readonly planOne: (storeId: string) => Effect.Effect<Plan>
     /** Reconciles one workspace now, backoff or not; waits until it is settled, or for as long as a webhook would. */
-    readonly reconcileOne: (storeId: string, actor: Actor) => Effect.Effect<NudgeOutcome>
+    readonly reconcileOne: (storeId: string, actor: Actor) => Effect.Effect<NudgeOutcome, ReconcilerDisabled>
     /** Lets exactly the held plan of this hash pass. Answers what it approved. */
     readonly approve: (
       planHash: string,

@@ -22,7 +22,7 @@ import {
 import type { AuditEntry } from "./Audit.ts"
 import { EventFeed } from "./EventFeed.ts"
 import { blockers, summarize, type Situation } from "./Explain.ts"
-import { Operations, type Actor } from "./Operations.ts"
+import { Operations, ReconcilerDisabled, type Actor } from "./Operations.ts"
 import { Pauses } from "./Pauses.ts"
 import * as SelfTest from "./SelfTest.ts"
 import * as StateMetrics from "./StateMetrics.ts"
@@ -35,6 +35,8 @@ import type { WorkspaceReconciler } from "./WorkspaceReconciler.ts"
 import { holdMessage } from "./WorkspaceStatus.ts"
 
 export interface Options {
+  /** Why the reconciler is disabled; None if it is not. */
+  readonly disabled: Option.Option<string>
   readonly breakers: ReadonlyArray<CircuitBreaker.CircuitBreaker>
   readonly workers: number
   readonly removalConfirmations: number
@@ -476,14 +478,18 @@ export const make = (options: Options) =>
       plan,
       planOne: (storeId) => planFor([storeId]),
       reconcileOne: (storeId, actor) =>
-        Effect.tap(operations.nudge(storeId), (outcome) =>
-          record(actor, {
-            action: "workspace.reconciled",
-            subject: storeId,
-            detail: outcome.status,
-            outcome: "succeeded"
-          })
-        ),
+        Option.match(options.disabled, {
+          onSome: (reason) => Effect.fail(new ReconcilerDisabled({ reason })),
+          onNone: () =>
+            Effect.tap(operations.nudge(storeId), (outcome) =>
+              record(actor, {
+                action: "workspace.reconciled",
+                subject: storeId,
+                detail: outcome.status,
+                outcome: "succeeded"
+              })
+            )
+        }),
       approve,
       pause,
       resume,

@@ -171,7 +171,9 @@ export const make = (options: Options) =>
     const failed = (error: RefreshError, startedAt: number, trigger: OrchestrationMetrics.Trigger) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
-        const lastError = { ...describeRefreshError(error), at: now }
+        // That the breaker is open explains less than the failure that has opened it.
+        const cause = error._tag === "CircuitOpen" ? (desired.view().lastError ?? error) : error
+        const lastError = { ...describeRefreshError(cause), at: now }
         state = {
           ...state,
           lastRunCompletedAt: now,

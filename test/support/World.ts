@@ -50,6 +50,7 @@ export const makeWorld = (options: WorldOptions = {}) => {
         maxOpenMs: Math.min(300_000, intervalMs)
       })
       return AdministrationLayer.layer({
+        disabled,
         breakers: [breaker],
         workers: options.concurrency ?? 8,
         removalConfirmations: options.confirmations ?? 2,

@@ -119,7 +119,9 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
 
     const reconcileOne = (storeId: string, actor: Actor) =>
       Effect.gen(function* () {
-        const [duration, outcome] = yield* Effect.timed(administration.reconcileOne(storeId, actor))
+        const [duration, outcome] = yield* Effect.timed(
+          Effect.mapError(administration.reconcileOne(storeId, actor), refusalOf)
+        )
         const durationMs = Math.round(Duration.toMillis(duration))
         return json({ ...outcome, storeId, durationMs }, outcome.status === "reconcile_queued" ? 202 : 200)
       })
