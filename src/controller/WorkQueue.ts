@@ -22,15 +22,19 @@ export type Key = string
  * The classes of work, most urgent first.
  * - `nudge`: somebody waits for it (a webhook, an operator)
  * - `died`: something that was fine broke by itself
- * - `drift`: found by a resync, a retry, or a requeue asked for by the work itself
+ * - `drift`: found by a resync, or a requeue asked for by the work itself
+ * - `retry`: it has failed before
  */
-export type Priority = "nudge" | "died" | "drift"
+export type Priority = "nudge" | "died" | "drift" | "retry"
 
 /** From the most urgent to the least; the position is the rank that the core knows. */
-const priorities = ["nudge", "died", "drift"] as const satisfies ReadonlyArray<Priority>
-const LOWEST: Priority = "drift"
-const rankOf: Readonly<Record<Priority, number>> = { nudge: 0, died: 1, drift: 2 }
-const priorityOf = (rank: number): Priority => priorities[rank] ?? LOWEST
+const priorities = ["nudge", "died", "drift", "retry"] as const satisfies ReadonlyArray<Priority>
+/** Of what is added without saying why. */
+const DEFAULT: Priority = "drift"
+/** Of what has failed: it waits behind everything that has not (law 4), and aging lets it advance all the same. */
+const RETRY: Priority = "retry"
+const rankOf: Readonly<Record<Priority, number>> = { nudge: 0, died: 1, drift: 2, retry: 3 }
+const priorityOf = (rank: number): Priority => priorities[rank] ?? RETRY
 
 export interface AddOptions {
   /** Defaults to `drift`. A key that is already queued keeps the higher of the two. */
@@ -104,7 +108,7 @@ export interface WorkQueue {
   readonly add: (key: Key, options?: AddOptions) => Effect.Effect<void>
   /** `add` for many keys in one step. */
   readonly addAll: (keys: Iterable<Key>, options?: AddOptions) => Effect.Effect<void>
-  /** Counts a failure and adds the key, as `drift`, after its own exponential backoff (law 4: no shared bucket). */
+  /** Counts a failure and adds the key, as `retry`, after its own exponential backoff (law 4: no shared bucket). */
   readonly retry: (key: Key) => Effect.Effect<void>
   /**
    * Forgets the key's failures and cancels its pending backoff or delay. A delay that was asked for while the key is
@@ -192,7 +196,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkQueue, never, Sco
     // Interruptible by itself: `make` often runs inside the acquisition of a layer, which is not.
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(runTimer)))
 
-    const addition = ({ priority = LOWEST, afterMs = 0, respectBackoff = false }: AddOptions = {}) => ({
+    const addition = ({ priority = DEFAULT, afterMs = 0, respectBackoff = false }: AddOptions = {}) => ({
       rank: rankOf[priority],
       afterMs,
       respectBackoff
@@ -241,7 +245,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkQueue, never, Sco
         Effect.map(Random.next, (random) => {
           if (core.closed) return
           const delayMs = Backoff.delayMs(policy, core.countFailure(key), random)
-          core.backOff(key, rankOf[LOWEST], delayMs, now())
+          core.backOff(key, rankOf[RETRY], delayMs, now())
           scheduleTimer()
           onRetry?.(key, delayMs)
         }),
@@ -315,7 +319,12 @@ const statsOf = (core: QueueCore, time: number): Stats => {
   const runningMs = Array.from(core.running, (entry) => time - entry.startedAt)
   return {
     ready: core.readyCount,
-    readyByPriority: { nudge: depth("nudge"), died: depth("died"), drift: depth("drift") },
+    readyByPriority: {
+      nudge: depth("nudge"),
+      died: depth("died"),
+      drift: depth("drift"),
+      retry: depth("retry")
+    },
     waiting: core.waiting.size,
     running: core.running.size,
     oldestReadyMs: Math.max(

@@ -63,7 +63,8 @@ const addsBy = (priority: Priority) =>
 const adds: Readonly<Record<Priority, ReturnType<typeof addsBy>>> = {
   nudge: addsBy("nudge"),
   died: addsBy("died"),
-  drift: addsBy("drift")
+  drift: addsBy("drift"),
+  retry: addsBy("retry")
 }
 
 const reconcilesBy = (result: string) =>

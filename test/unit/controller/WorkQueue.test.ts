@@ -466,7 +466,7 @@ describe("WorkQueue: priorities", () => {
       yield* queue.addAll(["a", "b"])
       yield* queue.add("b", { priority: "nudge" })
       yield* queue.add("b", { priority: "died" })
-      expect((yield* queue.stats).readyByPriority).toEqual({ nudge: 1, died: 0, drift: 1 })
+      expect((yield* queue.stats).readyByPriority).toEqual({ nudge: 1, died: 0, drift: 1, retry: 0 })
       expect(yield* takeAll(queue)).toEqual(["b", "a"])
     })
   )
@@ -493,7 +493,7 @@ describe("WorkQueue: priorities", () => {
       yield* queue.take
       yield* queue.retry("a")
       yield* queue.done("a")
-      expect((yield* queue.inspect("a")).state).toMatchObject({ _tag: "Waiting", priority: "drift" })
+      expect((yield* queue.inspect("a")).state).toMatchObject({ _tag: "Waiting", priority: "retry" })
     })
   )
 
@@ -630,7 +630,7 @@ describe("WorkQueue: what an operator sees", () => {
       yield* TestClock.adjust(1_000)
       expect(yield* queue.stats).toEqual({
         ready: 2,
-        readyByPriority: { nudge: 0, died: 1, drift: 1 },
+        readyByPriority: { nudge: 0, died: 1, drift: 1, retry: 0 },
         waiting: 1,
         running: 1,
         oldestReadyMs: 4_000,
@@ -661,7 +661,7 @@ describe("WorkQueue: what an operator sees", () => {
         },
         {
           key: "failing",
-          state: { _tag: "Waiting", priority: "drift", until: 1_001_000, reason: "backoff" },
+          state: { _tag: "Waiting", priority: "retry", until: 1_001_000, reason: "backoff" },
           failures: 1
         }
       ])
