@@ -123,17 +123,17 @@ export const mutations = [
   {
     law: 6,
     title: "an approval counts for each removal to come",
-    file: "src/orchestration/WorkspaceController.ts",
-    from: `if (desired.get(id)._tag === "Present") approved.delete(id)`,
+    file: "src/orchestration/DueRemovals.ts",
+    from: `if (what._tag === "Present") approved.delete(id)`,
     to: ``,
     tests: byLife("a restart")
   },
   {
     law: 7,
     title: "a tripped guard admits",
-    file: "src/orchestration/WorkspaceController.ts",
-    from: `judgeNow().tripped ? "holds" : "admits"`,
-    to: `judgeNow().tripped ? "admits" : "admits"`
+    file: "src/orchestration/DueRemovals.ts",
+    from: `return tripped && !isApproved(id)`,
+    to: `return tripped && isApproved(id)`
   },
   {
     law: 7,

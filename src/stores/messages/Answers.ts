@@ -84,5 +84,3 @@ export const makeAnswers = ({ failures, record, vocabulary }: AnswersOptions) =>
       })
   }
 }
-
-export type Answers = ReturnType<typeof makeAnswers>

@@ -153,5 +153,3 @@ export const makeAttempts = (options: AttemptsOptions) => {
       )
   }
 }
-
-export type Attempts = ReturnType<typeof makeAttempts>

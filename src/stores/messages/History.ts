@@ -191,5 +191,3 @@ export const makeHistory = ({ batch, handles, ledger, maxOpen, record, vocabular
 
   return { scan, takeIn }
 }
-
-export type History = ReturnType<typeof makeHistory>
