@@ -14,7 +14,7 @@ const serve = async (options: StartOptions) => {
   const { url } = (started = await start(options))
   return async (path: string, init: RequestInit = {}) => {
     const response = await fetch(`${url}${path}`, { headers: admin, ...init })
-    return { status: response.status, body: (await response.json()) }
+    return { status: response.status, body: await response.json() }
   }
 }
 
