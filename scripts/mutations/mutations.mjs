@@ -114,14 +114,6 @@ export const mutations = [
   },
   {
     law: 6,
-    title: "an approval is found again after a restart, whatever has happened since",
-    file: "src/orchestration/WorkspaceController.ts",
-    from: `storeIds.filter((id) => desired.absences().has(id)).map(`,
-    to: `storeIds.map(`,
-    tests: byLife("a restart")
-  },
-  {
-    law: 6,
     title: "an approval counts for each removal to come",
     file: "src/orchestration/DueRemovals.ts",
     from: `if (what._tag === "Present") approved.delete(id)`,

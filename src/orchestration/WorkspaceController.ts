@@ -177,10 +177,9 @@ export const make = (options: Options) =>
       removable: desired.removable,
       now: () => clock.unsafeCurrentTimeMillis(),
       recent: yield* state.removals.load,
-      // What has been removed since needs another approval.
       approved: new Map(
         (yield* state.approvals.load).flatMap(({ expiresAt, storeIds }) =>
-          storeIds.filter((id) => desired.absences().has(id)).map((id) => [id, expiresAt] as const)
+          storeIds.map((id) => [id, expiresAt] as const)
         )
       )
     })
