@@ -1,6 +1,7 @@
 /** Reading a store's confirmed history, and knowing when there is more of it. */
 import { type LiveStoreSchema, type Store, StoreInternalsSymbol } from "@livestore/livestore"
 import * as Chunk from "effect/Chunk"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Option from "effect/Option"
@@ -40,13 +41,18 @@ const decode = (options: ReadOptions, name: string, args: unknown): Effect.Effec
   })
 }
 
+/** The local copy lacks confirmed events: whoever read on would skip them for ever. */
+export class HistoryHole extends Data.TaggedError("HistoryHole")<{ readonly missing: number }> {}
+
 /** At most `limit` confirmed events behind `since`, oldest first; empty when there are none. */
-export const readHistory = (options: ReadOptions): Effect.Effect<ReadonlyArray<StoreEvent>, StoreDied> => {
+export const readHistory = (
+  options: ReadOptions
+): Effect.Effect<ReadonlyArray<StoreEvent>, StoreDied | HistoryHole> => {
   const { events } = options.store[StoreInternalsSymbol].clientSession.leaderThread
   const position = (global: number) =>
     EventSequenceNumber.Client.fromGlobal(EventSequenceNumber.Global.make(global))
 
-  const window = (behind: number): Effect.Effect<ReadonlyArray<StoreEvent>, StoreDied> => {
+  const window = (behind: number): Effect.Effect<ReadonlyArray<StoreEvent>, StoreDied | HistoryHole> => {
     if (options.limit < 1 || behind >= options.head) return Effect.succeed([])
     const until = Math.min(options.head, behind + options.limit)
     return events
@@ -56,6 +62,12 @@ export const readHistory = (options: ReadOptions): Effect.Effect<ReadonlyArray<S
         batchSize: Math.min(until - behind, maxBatch)
       })
       .pipe(
+        // The backend numbers its events without a gap.
+        Stream.mapAccumEffect(behind, (last, event) =>
+          event.seqNum.global === last + 1
+            ? Effect.succeed([last + 1, event] as const)
+            : Effect.fail(new HistoryHole({ missing: last + 1 }))
+        ),
         Stream.mapEffect((event) =>
           Effect.map(decode(options, event.name, event.args), (args): StoreEvent => ({
             cursor: makeCursor({ global: event.seqNum.global, backendId: options.backendId }),
@@ -65,8 +77,9 @@ export const readHistory = (options: ReadOptions): Effect.Effect<ReadonlyArray<S
         ),
         Stream.runCollect,
         Effect.flatMap((chunk) =>
-          // Numbers without events: only an empty history may be answered as empty.
-          Chunk.isEmpty(chunk) ? window(until) : Effect.succeed(Chunk.toReadonlyArray(chunk))
+          Chunk.isEmpty(chunk)
+            ? Effect.fail(new HistoryHole({ missing: behind + 1 }))
+            : Effect.succeed(Chunk.toReadonlyArray(chunk))
         )
       )
   }

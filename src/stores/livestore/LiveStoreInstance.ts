@@ -216,7 +216,7 @@ export const openInstance = (
       Effect.exit,
       Effect.map((exit) => {
         const isYoung = clock.unsafeCurrentTimeMillis() - openedAt < youngMs
-        condemned = isOfAnotherBackend(exit) || (Exit.isFailure(exit) && isYoung)
+        condemned ||= isOfAnotherBackend(exit) || (Exit.isFailure(exit) && isYoung)
         if (Exit.isSuccess(exit)) die("shutdown", `LiveStore shut itself down: ${exit.value.reason}`)
         else die("sync-error", describe(exit.cause))
       }),
@@ -240,6 +240,13 @@ export const openInstance = (
           if (backendId === undefined || leader === undefined) return Effect.succeed([])
           const head = leader.upstreamHead.global
           return readHistory({ store, schema, backendId, head, since, limit }).pipe(
+            Effect.catchTag("HistoryHole", ({ missing }) => {
+              // The folder is a cache with a hole: only a fresh one has everything.
+              condemned = true
+              const message = `the local history lacks event ${missing}`
+              die("sync-error", message)
+              return Effect.fail(new StoreDied({ storeId, reason: "sync-error", message }))
+            }),
             Effect.raceFirst(Effect.flatMap(Deferred.await(died), (cause) => Effect.fail(cause)))
           )
         }),

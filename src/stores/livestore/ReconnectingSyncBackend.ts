@@ -19,6 +19,7 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { contiguousPull } from "./ContiguousPull.ts"
 
 /** What the owner of the store hears of its connection. Called synchronously. */
 export interface ConnectionSignals {
@@ -160,7 +161,7 @@ export const reconnecting =
         pull: (cursor, options) =>
           Stream.unwrap(
             Effect.map(session, (mine) =>
-              mine.backend.pull(cursor, options).pipe(
+              contiguousPull((from) => mine.backend.pull(from, options), cursor).pipe(
                 Stream.tap(() => noteBackendId),
                 Stream.catchAllCause((cause) => Stream.fromEffect(causeOf(mine, cause)))
               )
