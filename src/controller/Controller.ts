@@ -174,7 +174,7 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
     }
 
     const logDefect = (key: Key, cause: Cause.Cause<E>) =>
-      Effect.logError("A reconcile died of a defect and will be retried", cause).pipe(
+      Effect.logError("controller.reconcile_died", cause).pipe(
         Effect.annotateLogs({ controller: name, key })
       )
 

@@ -134,7 +134,7 @@ export const makeWorkerd = (
     if (owner !== undefined) return yield* new FolderInUse({ folder, pid: owner })
     const ended = yield* endOrphans(folder)
     if (ended.length > 0) {
-      yield* Effect.logInfo("ended an orphaned workerd").pipe(
+      yield* Effect.logInfo("worker.orphan_ended").pipe(
         Effect.annotateLogs({ worker, pids: ended.join(" ") })
       )
     }

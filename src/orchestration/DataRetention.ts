@@ -21,6 +21,13 @@ export interface Options {
 const MIN_INTERVAL_MS = 1_000
 const MAX_INTERVAL_MS = 600_000
 
+const purging = (storeId: string, durationMs: number) => ({
+  category: "workspace_orchestration",
+  operation: "purge",
+  storeId,
+  durationMs
+})
+
 export const layer = (
   options: Options
 ): Layer.Layer<never, never, StateStore | StoreDriver | StoreManager | EventProcessor | DesiredState> =>
@@ -34,13 +41,14 @@ export const layer = (
 
       const collect = (storeId: string) =>
         Effect.gen(function* () {
+          const startedAt = yield* Clock.currentTimeMillis
           const isGone = desired.get(storeId)._tag === "Unknown" && manager.observe(storeId)._tag === "Closed"
           if (isGone) {
             yield* driver.purge(storeId)
             yield* processor.forget(storeId)
             yield* state.transitions.forget(storeId)
             yield* Effect.logInfo("workspace_orchestration.data_deleted").pipe(
-              Effect.annotateLogs({ category: "workspace_orchestration", operation: "purge", storeId })
+              Effect.annotateLogs(purging(storeId, (yield* Clock.currentTimeMillis) - startedAt))
             )
           }
           yield* state.retired.remove(storeId)
@@ -48,8 +56,15 @@ export const layer = (
 
       /** One that cannot be deleted must not keep the others. */
       const collectOrLog = (storeId: string) =>
-        Effect.catchAllCause(collect(storeId), (cause) =>
-          Effect.logError("data_retention.failed", cause).pipe(Effect.annotateLogs({ storeId }))
+        Effect.flatMap(Clock.currentTimeMillis, (startedAt) =>
+          Effect.catchAllCause(collect(storeId), (cause) =>
+            Effect.gen(function* () {
+              const durationMs = (yield* Clock.currentTimeMillis) - startedAt
+              yield* Effect.logError("workspace_orchestration.purge_failed", cause).pipe(
+                Effect.annotateLogs(purging(storeId, durationMs))
+              )
+            })
+          )
         )
 
       const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, options.retentionMs / 4))

@@ -101,7 +101,7 @@ export const make = Effect.gen(function* () {
       const closed = yield* clean(scope)
       const durationMs = (yield* Clock.currentTimeMillis) - startedAt
       if (Exit.isFailure(exit)) {
-        yield* Effect.logWarning("workspace_orchestration.self_test_failed", exit.cause)
+        yield* Effect.logWarning("workspace_orchestration.self_test_failed", exit.cause, { durationMs })
         return answer(false, { closed, durationMs, error: failure(exit.cause) })
       }
       const error = closed ? null : `The store did not close within ${CLOSE_TIMEOUT_MS} ms`

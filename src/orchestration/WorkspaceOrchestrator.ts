@@ -90,11 +90,15 @@ export const make = Effect.gen(function* () {
           })
         )
       )
+      const openedAt = yield* Clock.currentTimeMillis
       yield* processor.startMonitoring(storeId)
       const now = yield* Clock.currentTimeMillis
       stats = { ...stats, totalProvisioned: stats.totalProvisioned + 1, lastProvisionedAt: now }
       OrchestrationMetrics.storeOpened(now - startedAt)
-      yield* logOperation("workspace_orchestration.monitoring_started", "provision", storeId, now - startedAt)
+      yield* Effect.annotateLogs(
+        logOperation("workspace_orchestration.monitoring_started", "provision", storeId, now - startedAt),
+        { openMs: openedAt - startedAt, startMs: now - openedAt }
+      )
       return "monitoring_started" as const
     })
 

@@ -218,13 +218,13 @@ export const make = (options: Options) =>
             category: "workspace_orchestration",
             operation: "reconcile",
             durationMs,
-            drift: run.driftCount,
+            driftCount: run.driftCount,
             added: run.added.length,
             removed: run.removed.length,
             failed: run.failed.size,
             held: run.held.length,
-            authoritative: run.authoritativeCount,
-            monitored: run.monitoredCount
+            authoritativeCount: run.authoritativeCount,
+            monitoredCount: run.monitoredCount
           })
         )
       })
@@ -336,6 +336,7 @@ export const make = (options: Options) =>
     const afterDefect = (defect: unknown) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
+        const durationMs = now - (state.lastRunStartedAt ?? now)
         state = {
           ...state,
           lastRunCompletedAt: now,
@@ -345,7 +346,7 @@ export const make = (options: Options) =>
         }
         OrchestrationMetrics.runFailed("scheduled")
         yield* Effect.logError("workspace_reconciler.run_defect", Cause.die(defect)).pipe(
-          Effect.annotateLogs({ category: "workspace_orchestration", operation: "reconcile" })
+          Effect.annotateLogs({ category: "workspace_orchestration", operation: "reconcile", durationMs })
         )
         yield* sleepUntil(now + options.intervalMs)
       })

@@ -211,9 +211,7 @@ export const make = (given: Options) =>
     const declareDead = (storeId: string, death: StoreDied, cause: Cause.Cause<unknown>) =>
       Effect.zipRight(
         manager.declareDead(death),
-        Effect.logError("workspace_orchestration.processor_died", cause).pipe(
-          Effect.annotateLogs({ storeId })
-        )
+        Effect.logError("event_processor.died", cause).pipe(Effect.annotateLogs({ storeId }))
       )
 
     const turns: Controller.Controller = yield* Controller.make({

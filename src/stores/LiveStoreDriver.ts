@@ -60,7 +60,7 @@ const make = (options: LiveStoreOptions) =>
         Effect.catchIf(
           (error) => error.reason === "corrupt",
           (error) =>
-            Effect.logWarning("store folder unusable, opening afresh").pipe(
+            Effect.logWarning("store.folder_reset").pipe(
               Effect.annotateLogs({ storeId, reason: error.message }),
               Effect.zipRight(deleteStoreFolder(resolved.dataPath, storeId)),
               Effect.zipRight(attempt(storeId, signals)),

@@ -216,7 +216,12 @@ export const make = (options: Options) =>
         )
         if (Option.isSome(yield* Fiber.join(waiting))) return
         yield* Effect.logError("workspace_orchestration.close_timeout").pipe(
-          Effect.annotateLogs({ storeId, timeoutMs: CLOSE_TIMEOUT_MS })
+          Effect.annotateLogs({
+            category: "workspace_orchestration",
+            operation: "deprovision",
+            storeId,
+            durationMs: CLOSE_TIMEOUT_MS
+          })
         )
       })
 

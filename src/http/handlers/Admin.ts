@@ -76,7 +76,7 @@ const logRun = (run: ManualRun) =>
 const logError = (error: RunError) =>
   error._tag === "RunFailed"
     ? Effect.logError(MANUAL_TRIGGER, error, { outcome: "failed", durationMs: error.durationMs })
-    : Effect.logInfo(MANUAL_TRIGGER, { outcome: "refused", reason: error._tag })
+    : Effect.logInfo(MANUAL_TRIGGER, { outcome: "refused", reason: error._tag, durationMs: 0 })
 
 const planChanged = ({ currentHash }: PlanMismatch): Refusal =>
   new Refusal({
