@@ -7,7 +7,7 @@ export const arrows = {
   workspaces: ["controller", "telemetry"],
   stores: ["controller"],
   orchestration: ["controller", "workspaces", "stores", "telemetry"],
-  persistence: ["controller", "workspaces", "stores", "orchestration"],
+  persistence: ["controller", "workspaces", "stores", "orchestration", "telemetry"],
   telemetry: [],
   http: ["controller", "workspaces", "stores", "orchestration", "telemetry"],
   cli: ["http", "workspaces", "orchestration"],

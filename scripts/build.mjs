@@ -1,7 +1,7 @@
 /**
  * Bundles the programs into dist/ (about a second):
  *   server.js, dev.js            our own code in one file each; npm packages stay in node_modules
- *   wso.js                       everything in one file, for a short start
+ *   wso.js                       everything that starts with it in one file or two, for a short start
  *   workers/<name>.mjs           what workerd runs
  */
 import { build } from "esbuild"
@@ -32,6 +32,10 @@ await Promise.all([
     minify: true,
     keepNames: true,
     sourcemap: false,
+    // SQLite is native code, and only `wso backup restore` loads it, with a chunk of its own.
+    external: ["libsql"],
+    splitting: true,
+    chunkNames: "chunks/wso-[name]-[hash]",
     entryPoints: present({ wso: "src/cli/main.ts" }),
     banner: {
       js: "#!/usr/bin/env node\nimport{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);"

@@ -282,6 +282,12 @@ export const variables = {
     "86400000",
     "How long the local data of a removed workspace is kept."
   ),
+  stateBackupKeep: withDefault(
+    "STATE_BACKUP_KEEP",
+    wholeNumber(1, 1_000),
+    "10",
+    "How many backups of the server's own state are kept in the folder backups of STORE_DATA_PATH; the oldest are deleted."
+  ),
   shutdownGraceMs: withDefault(
     "SHUTDOWN_GRACE_MS",
     milliseconds(0, HOUR_MS),
@@ -468,6 +474,7 @@ export interface ServerConfig {
   readonly removalGraceMs: number
   readonly removalGuardWindowMs: number
   readonly storeDataRetentionMs: number
+  readonly stateBackupKeep: number
   readonly shutdownGraceMs: number
   readonly incidentDashboardUrl: Option.Option<string>
   readonly storeIds: ReadonlyArray<string>
@@ -603,6 +610,7 @@ export const loadConfig = Effect.fnUntraced(function* (
       removalGraceMs: of(variables.removalGraceMs),
       removalGuardWindowMs: of(variables.removalGuardWindowMs),
       storeDataRetentionMs: of(variables.storeDataRetentionMs),
+      stateBackupKeep: of(variables.stateBackupKeep),
       shutdownGraceMs: of(variables.shutdownGraceMs),
       incidentDashboardUrl: of(variables.incidentDashboardUrl),
       storeIds: of(variables.storeIds),

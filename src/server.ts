@@ -26,6 +26,7 @@ import { defaultLimits } from "./orchestration/RemovalGuard.ts"
 import * as WorkspaceController from "./orchestration/WorkspaceController.ts"
 import * as WorkspaceOrchestrator from "./orchestration/WorkspaceOrchestrator.ts"
 import * as WorkspaceReconciler from "./orchestration/WorkspaceReconciler.ts"
+import * as SqliteBackups from "./persistence/SqliteBackups.ts"
 import * as SqliteMessageLedger from "./persistence/SqliteMessageLedger.ts"
 import * as SqliteSnapshotStore from "./persistence/SqliteSnapshotStore.ts"
 import * as SqliteStateStore from "./persistence/SqliteStateStore.ts"
@@ -244,11 +245,12 @@ export const layer = (config: ServerConfig) =>
         breaker
       }).pipe(Layer.provide(directoryLayer(config)))
       const operators = Layer.merge(Pauses.layer, EventFeed.layer)
-      const state = Layer.mergeAll(
-        SqliteSnapshotStore.layer,
-        SqliteStateStore.layer,
-        SqliteMessageLedger.layer
-      ).pipe(Layer.provide(StateDatabase.layer(config.dataPath)))
+      const state = SqliteBackups.layer({ dataPath: config.dataPath, keep: config.stateBackupKeep }).pipe(
+        Layer.provideMerge(
+          Layer.mergeAll(SqliteSnapshotStore.layer, SqliteStateStore.layer, SqliteMessageLedger.layer)
+        ),
+        Layer.provide(StateDatabase.layer(config.dataPath))
+      )
       return HttpLayer.layer({
         server: {
           host: config.host,

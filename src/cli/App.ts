@@ -7,6 +7,7 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import { version } from "../http/Version.ts"
 import { audit } from "./commands/Audit.ts"
+import { backup } from "./commands/Backup.ts"
 import { config } from "./commands/Configuration.ts"
 import { approve, resume, suspend } from "./commands/Control.ts"
 import { doctor } from "./commands/Doctor.ts"
@@ -21,6 +22,7 @@ import { exitCodes } from "./ExitCode.ts"
 import { overview } from "./Overview.ts"
 import { Screen } from "./Screen.ts"
 import type { ConfigurationWrong } from "./ServerConfiguration.ts"
+import type { RestoreImpossible } from "./StateRestore.ts"
 import type { ClientError } from "./WsoClient.ts"
 
 const root = Command.make("wso").pipe(
@@ -42,6 +44,7 @@ const root = Command.make("wso").pipe(
     events,
     audit,
     doctor,
+    backup,
     config
   ])
 )
@@ -49,7 +52,12 @@ const root = Command.make("wso").pipe(
 const parse = Command.run(root, { name: "wso", version, executable: "wso" })
 
 type CommandError =
-  ClientError | AnswerIsNo | WrongUsage | ConfigurationWrong | ValidationError.ValidationError
+  | ClientError
+  | AnswerIsNo
+  | WrongUsage
+  | ConfigurationWrong
+  | RestoreImpossible
+  | ValidationError.ValidationError
 
 /** Each error's exit code; those that nobody has told the user about yet are told. */
 const exitCodeOf = (error: CommandError): Effect.Effect<number, never, Screen> =>
@@ -68,6 +76,8 @@ const exitCodeOf = (error: CommandError): Effect.Effect<number, never, Screen> =
       case "ServerRefused":
         if (error.status === 401 || error.status === 403) return exitCodes.unauthorized.code
         return error.status === 409 || error.status === 429 ? exitCodes.conflict.code : exitCodes.trouble.code
+      case "RestoreImpossible":
+        return error.inUse ? exitCodes.conflict.code : exitCodes.trouble.code
       case "WrongUsage":
       case "AnswerUnexpected":
         return exitCodes.trouble.code

@@ -61,7 +61,8 @@ const firstToken = (tokens: Redacted.Redacted): Option.Option<Redacted.Redacted>
   ).pipe(Option.map((first) => Redacted.make(first)))
 
 /** The operator, as far as this machine knows. */
-const actor = (): string => `${userInfo().username}@${hostname()}`.replace(/[^\w.@:+-]/g, "-").slice(0, 64)
+export const actor = (): string =>
+  `${userInfo().username}@${hostname()}`.replace(/[^\w.@:+-]/g, "-").slice(0, 64)
 
 export const connect = (options: ServerOptions): Effect.Effect<WsoClient.WsoClient> =>
   Effect.sync(() =>

@@ -31,6 +31,15 @@ export const relative = (time: string | null, nowMs: number): string => {
   return at > nowMs ? `in ${duration(at - nowMs)}` : `${duration(nowMs - at)} ago`
 }
 
+const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB"] as const
+
+/** `512 B`, `35.7 MB`: thousands, as disks are sold. */
+export const bytes = (many: number): string => {
+  const step = Math.min(BYTE_UNITS.length - 1, many < 1 ? 0 : Math.floor(Math.log10(many) / 3))
+  const value = many / 1_000 ** step
+  return `${step === 0 ? value : value.toFixed(1)} ${BYTE_UNITS[step] ?? "B"}`
+}
+
 /** `1 workspace`, `2 workspaces` */
 export const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? "" : "s"}`
 

@@ -15,6 +15,7 @@ import { run } from "./App.ts"
 import { exitCodes } from "./ExitCode.ts"
 import * as ProcessScreen from "./ProcessScreen.ts"
 import { ConfigurationWrong, ServerConfiguration } from "./ServerConfiguration.ts"
+import { RestoreImpossible, StateRestore } from "./StateRestore.ts"
 
 const configuration = Layer.succeed(ServerConfiguration, {
   validate: Effect.matchEffect(loadProcessConfig, {
@@ -22,6 +23,31 @@ const configuration = Layer.succeed(ServerConfiguration, {
     onSuccess: () => Effect.void
   }),
   variables: variableDocs
+})
+
+/** Loaded when it is needed: no other command needs SQLite, and all of them must start at once. */
+const stateRestore = Layer.succeed(StateRestore, {
+  restore: (dataPath, id, actor) =>
+    // eslint-disable-next-line no-restricted-syntax -- this is a main: it hands the state's own code on as a service
+    Effect.promise(() => import("../persistence/StateRestore.ts")).pipe(
+      Effect.flatMap(({ restore }) => restore(dataPath, id, actor)),
+      Effect.mapBoth({
+        onFailure: (error) =>
+          new RestoreImpossible({
+            inUse: error._tag === "StateError" && error.reason === "in-use",
+            message:
+              error._tag === "StateError" && error.reason === "in-use"
+                ? `A server runs on ${dataPath}: stop it, restore, and start it again. Nothing was changed.`
+                : error.message
+          }),
+        onSuccess: ({ aside, path, report: { counts, snapshot } }) => ({
+          path,
+          aside,
+          counts,
+          snapshotFetchedAt: snapshot?.fetchedAt ?? null
+        })
+      })
+    )
 })
 
 const program = Effect.gen(function* () {
@@ -32,7 +58,9 @@ const program = Effect.gen(function* () {
     Effect.provide(ProcessScreen.layer(colour))
   )
 }).pipe(
-  Effect.provide(Layer.mergeAll(configuration, FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer))
+  Effect.provide(
+    Layer.mergeAll(configuration, stateRestore, FileSystem.layerNoop({}), Path.layer, NodeTerminal.layer)
+  )
 )
 
 const fiber = Effect.runFork(program)

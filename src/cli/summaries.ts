@@ -21,6 +21,7 @@ export const summaries = {
   audit: "Who did what from where; `verify` checks that no record was changed. Exit code 1 if one was.",
   doctor:
     "Check the configuration, the server, the token, the webhook secret and what the server depends on.",
+  backup: "Backups of the server's own state: `create`, `ls`, `verify`; `restore` while it is stopped.",
   config: "The server's configuration: `validate` checks this environment, `list` names every variable.",
   completions: "Completions for bash, zsh or fish, on stdout."
 } as const

@@ -5,6 +5,7 @@
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { AdminApi } from "./api/AdminApi.ts"
+import { BackupsApi } from "./api/BackupsApi.ts"
 import { DescriptionApi } from "./api/DescriptionApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
@@ -20,6 +21,7 @@ export class Api extends HttpApi.make("workspace-orchestrator")
   .add(MessagesApi)
   .add(WebhooksApi)
   .add(AdminApi)
+  .add(BackupsApi)
   .add(DescriptionApi)
   .annotateContext(
     OpenApi.annotations({

@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type { Administration } from "../orchestration/Administration.ts"
+import type { Backups } from "../orchestration/Backups.ts"
 import type { MessageAdministration } from "../orchestration/MessageAdministration.ts"
 import type { Operations } from "../orchestration/Operations.ts"
 import * as Administrators from "./Administrators.ts"
@@ -21,6 +22,7 @@ import { refusalResponse, REQUEST_ID_HEADER } from "./Answer.ts"
 import { Api } from "./Api.ts"
 import { WEBHOOK_PATH } from "./api/WebhooksApi.ts"
 import * as AdminHandlers from "./handlers/Admin.ts"
+import * as BackupsHandlers from "./handlers/Backups.ts"
 import * as DescriptionHandlers from "./handlers/Description.ts"
 import * as HealthHandlers from "./handlers/Health.ts"
 import * as MessagesHandlers from "./handlers/Messages.ts"
@@ -93,7 +95,7 @@ export const layer = (
 ): Layer.Layer<
   HttpServer.HttpServer,
   HttpServer.HttpListenError,
-  Operations | Administration | MessageAdministration
+  Operations | Administration | MessageAdministration | Backups
 > => {
   const handlers = Layer.mergeAll(
     HealthHandlers.layer,
@@ -102,6 +104,7 @@ export const layer = (
     MessagesHandlers.layer,
     WebhookHandlers.layer(options.webhooks),
     AdminHandlers.layer,
+    BackupsHandlers.layer,
     DescriptionHandlers.layer
   )
   return Layer.scoped(HttpServer.HttpServer, make(options)).pipe(

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { existsSync, mkdirSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { migrations } from "./migrations.ts"
@@ -48,7 +49,7 @@ export class StateDatabase extends Context.Tag("workspace-orchestrator/persisten
   }
 >() {}
 
-const FILE = "state.sqlite"
+export const STATE_FILE = "state.sqlite"
 const LOCK_FILE = "state.lock"
 /** What SQLite says of a file that is not, or no longer, a database. */
 const CORRUPT_CODES = new Set(["SQLITE_NOTADB", "SQLITE_CORRUPT"])
@@ -61,7 +62,7 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
  * One process at a time uses a data folder. The lock is SQLite's own on a file beside the state, which the operating
  * system lets go however the process ends.
  */
-const lock = (folder: string, path: string) =>
+export const lock = (folder: string, path: string): Effect.Effect<void, StateError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({
       try: () => {
@@ -78,7 +79,7 @@ const lock = (folder: string, path: string) =>
         })
     }),
     (held) => Effect.sync(() => held.close())
-  )
+  ).pipe(Effect.asVoid)
 
 const UserVersion = Schema.Struct({ user_version: Schema.Number })
 const QuickCheck = Schema.Struct({ quick_check: Schema.String })
@@ -138,10 +139,13 @@ const openChecked = (path: string): Effect.Effect<Database.Database, StateError 
     }
   })
 
-/** Moves the file and what SQLite keeps beside it out of the way, for whoever wants to look at it. */
-const setAside = (path: string, at: number): string => {
-  const aside = `${path}.corrupt-${new Date(at).toISOString().replaceAll(":", "-")}`
-  for (const suffix of ["", "-wal", "-shm"]) {
+/**
+ * Moves the file and what SQLite keeps beside it out of the way, for whoever wants to look at it. The log goes before the
+ * file: cut in between, what is left is a state that is a little older, and never a log that belongs to another file.
+ */
+export const setAside = (path: string, why: "corrupt" | "replaced", at: number): string => {
+  const aside = `${path}.${why}-${new Date(at).toISOString().replaceAll(":", "-")}`
+  for (const suffix of ["-wal", "-shm", ""]) {
     if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix)
   }
   return aside
@@ -150,7 +154,7 @@ const setAside = (path: string, at: number): string => {
 const open = (path: string) =>
   Effect.catchTag(openChecked(path), "Corrupt", ({ detail }) =>
     Effect.gen(function* () {
-      const aside = setAside(path, yield* Clock.currentTimeMillis)
+      const aside = setAside(path, "corrupt", yield* Clock.currentTimeMillis)
       yield* Effect.logError("state.corrupt").pipe(
         Effect.annotateLogs({
           path,
@@ -170,7 +174,7 @@ const open = (path: string) =>
 
 const make = (folder: string) =>
   Effect.gen(function* () {
-    const path = join(folder, FILE)
+    const path = join(folder, STATE_FILE)
     yield* lock(folder, path)
     const database = yield* Effect.acquireRelease(open(path), (opened) => Effect.sync(() => opened.close()))
     const statements = new Map<string, Database.Statement>()

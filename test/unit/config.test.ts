@@ -39,6 +39,7 @@ describe("the configuration", () => {
       removalGraceMs: 0,
       removalGuardWindowMs: 600_000,
       storeDataRetentionMs: 86_400_000,
+      stateBackupKeep: 10,
       shutdownGraceMs: 30_000,
       incidentDashboardUrl: Option.none(),
       storeIds: [],

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import { run } from "../../../src/cli/App.ts"
 import { Screen } from "../../../src/cli/Screen.ts"
 import { type ConfigurationWrong, ServerConfiguration } from "../../../src/cli/ServerConfiguration.ts"
+import { StateRestore } from "../../../src/cli/StateRestore.ts"
 import { eventually, TOKEN } from "../http/server.ts"
 
 export interface Finished {
@@ -43,6 +44,7 @@ export const begin = (
   const layers = Layer.mergeAll(
     screen,
     Layer.succeed(ServerConfiguration, { validate: configuration, variables: [] }),
+    Layer.succeed(StateRestore, { restore: () => Effect.dieMessage("not scripted") }),
     FileSystem.layerNoop({}),
     Path.layer,
     NodeTerminal.layer,

@@ -14,6 +14,7 @@ import * as HttpLayer from "../../../src/http/HttpLayer.ts"
 import { HttpServer } from "../../../src/http/HttpServer.ts"
 import { Administration } from "../../../src/orchestration/Administration.ts"
 import { type AdministrationService, quietAdministration } from "./administration.ts"
+import { Backups, UnknownBackup } from "../../../src/orchestration/Backups.ts"
 import { MessageAdministration } from "../../../src/orchestration/MessageAdministration.ts"
 import { Operations } from "../../../src/orchestration/Operations.ts"
 import { UnknownMessage } from "../../../src/stores/EventProcessor.ts"
@@ -105,6 +106,29 @@ const quietMessages: MessagesService = {
   decide: (_, storeId, messageId) => Effect.fail(new UnknownMessage({ storeId, messageId }))
 }
 
+export type BackupsService = typeof Backups.Service
+
+export const stateReport = {
+  intact: true,
+  problems: [],
+  schemaVersion: 2,
+  counts: { workspaces: 1, auditRecords: 2 },
+  audit: { intact: true, records: 2, firstBrokenSeq: null },
+  snapshot: { revision: "42", environmentId: null, fetchedAt: "2025-02-10T20:15:00.000Z" }
+}
+
+const quietBackups: BackupsService = {
+  create: () =>
+    Effect.succeed({
+      id: "2025-02-10T20-15-00-000Z",
+      createdAt: "2025-02-10T20:15:00.000Z",
+      sizeBytes: 4_096
+    }),
+  list: Effect.succeed([]),
+  verify: () => Effect.fail(new UnknownBackup()),
+  inspect: Effect.succeed(stateReport)
+}
+
 export interface Started {
   readonly url: string
   readonly port: number
@@ -117,6 +141,7 @@ export interface StartOptions {
   readonly operations?: Partial<OperationsService>
   readonly administration?: Partial<AdministrationService>
   readonly messages?: Partial<MessagesService>
+  readonly backups?: Partial<BackupsService>
   readonly tokens?: ReadonlyArray<string>
   readonly secrets?: ReadonlyArray<string>
   readonly requireSignature?: boolean
@@ -150,6 +175,7 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
   }).pipe(
     Layer.provide(Layer.succeed(Operations, { ...quiet, ...options.operations })),
     Layer.provide(Layer.succeed(MessageAdministration, { ...quietMessages, ...options.messages })),
+    Layer.provide(Layer.succeed(Backups, { ...quietBackups, ...options.backups })),
     Layer.provide(Layer.succeed(Administration, { ...quietAdministration, ...options.administration })),
     Layer.provide(Logger.replace(Logger.defaultLogger, logger))
   )

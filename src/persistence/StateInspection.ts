@@ -1,0 +1,113 @@
+/** Whether a state database can be relied on: all of it is read. */
+import * as Schema from "effect/Schema"
+import { AuditRecord, type Verification, verify } from "../orchestration/Audit.ts"
+import type { StateReport } from "../orchestration/Backups.ts"
+import { migrations } from "./migrations.ts"
+
+/** Runs a query; throws what SQLite throws. */
+export type Query = (sql: string) => ReadonlyArray<unknown>
+
+/** SQLite names each fault on a row of its own; the first so many are enough to know what to do. */
+const MAX_FAULTS = 10
+
+const Integrity = Schema.Array(Schema.Struct({ integrity_check: Schema.String }))
+const Version = Schema.Tuple(Schema.Struct({ user_version: Schema.Number }))
+const Rows = Schema.Tuple(Schema.Struct({ rows: Schema.Number }))
+const Meta = Schema.Array(
+  Schema.Struct({
+    revision: Schema.NullOr(Schema.String),
+    environment_id: Schema.NullOr(Schema.String),
+    fetched_at: Schema.Number
+  })
+)
+
+/** What is counted, by the name that people know it by. */
+const counted = {
+  workspaces: "workspace",
+  pauses: "pause",
+  approvals: "approval",
+  auditRecords: "audit",
+  transitions: "transition",
+  retired: "retired",
+  messages: "message"
+} as const
+
+const UNREAD: Omit<StateReport, "problems"> = {
+  intact: false,
+  schemaVersion: 0,
+  counts: {},
+  audit: { intact: false, records: 0, firstBrokenSeq: null },
+  snapshot: null
+}
+
+/** A state that cannot be read at all. */
+export const unreadable = (problem: string): StateReport => ({ ...UNREAD, problems: [problem] })
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+const inspectReadable = (query: Query): StateReport => {
+  const faults = Schema.decodeUnknownSync(Integrity)(query(`PRAGMA integrity_check(${MAX_FAULTS})`))
+    .map(({ integrity_check }) => integrity_check)
+    .filter((fault) => fault !== "ok")
+  const [{ user_version: schemaVersion }] = Schema.decodeUnknownSync(Version)(query("PRAGMA user_version"))
+  if (schemaVersion > migrations.length) {
+    return {
+      ...UNREAD,
+      schemaVersion,
+      problems: [
+        ...faults,
+        `It was written by a newer version of this program (schema ${schemaVersion}, this one knows ${migrations.length})`
+      ]
+    }
+  }
+  // An older schema is no fault: it is migrated when a server starts on it. What it has not yet is not counted.
+  const tables = new Set(
+    Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ name: Schema.String })))(
+      query("SELECT name FROM sqlite_master WHERE type = 'table'")
+    ).map(({ name }) => name)
+  )
+  const counts = Object.fromEntries(
+    Object.entries(counted).flatMap(([name, table]) => {
+      if (!tables.has(table)) return []
+      const [{ rows }] = Schema.decodeUnknownSync(Rows)(query(`SELECT count(*) AS rows FROM ${table}`))
+      return [[name, rows] as const]
+    })
+  )
+  const audit: Verification = tables.has("audit")
+    ? verify(Schema.decodeUnknownSync(Schema.Array(AuditRecord))(query("SELECT * FROM audit ORDER BY seq")))
+    : { intact: false, records: 0, firstBrokenSeq: null }
+  const [meta] = tables.has("snapshot")
+    ? Schema.decodeUnknownSync(Meta)(query("SELECT revision, environment_id, fetched_at FROM snapshot"))
+    : []
+  const problems = [
+    ...faults,
+    ...(schemaVersion === 0 ? ["It holds no state of this program"] : []),
+    ...(schemaVersion > 0 && !audit.intact
+      ? [`The audit trail is broken at record ${audit.firstBrokenSeq ?? "?"}`]
+      : [])
+  ]
+  return {
+    intact: problems.length === 0,
+    problems,
+    schemaVersion,
+    counts,
+    audit,
+    snapshot:
+      meta === undefined
+        ? null
+        : {
+            revision: meta.revision,
+            environmentId: meta.environment_id,
+            fetchedAt: new Date(meta.fetched_at).toISOString()
+          }
+  }
+}
+
+/** Reads the whole database. Never throws: what cannot be read is a problem. */
+export const inspect = (query: Query): StateReport => {
+  try {
+    return inspectReadable(query)
+  } catch (cause) {
+    return unreadable(`It cannot be read: ${messageOf(cause)}`)
+  }
+}
