@@ -84,5 +84,21 @@ export const migrations: ReadonlyArray<string> = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX message_in_order ON message (store_id, state, seq);
   CREATE INDEX message_parked ON message (store_id, message_id) WHERE state = 'parked';
+  `,
+  `
+  CREATE TABLE incident (
+    id TEXT PRIMARY KEY,
+    opened_at INTEGER NOT NULL,
+    resolved_at INTEGER,
+    content TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE notification (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_attempt_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `
 ]
