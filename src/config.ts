@@ -2,6 +2,7 @@
  * The server's configuration: every environment variable is one entry of a table, from which values, error messages
  * and documentation come. Nothing else reads the environment.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { pipe } from "effect/Function"
 import * as Option from "effect/Option"
@@ -405,6 +406,24 @@ export const variables = {
     "1000",
     "How many done messages of each workspace are remembered, so that a repeated event is known."
   ),
+  notifyWebhookUrl: optional(
+    "NOTIFY_WEBHOOK_URL",
+    url("http", "https"),
+    "Where incidents are told: signed POSTs when one is opened, updated and resolved. Unset: they are only listed (GET /incidents)."
+  ),
+  notifyWebhookSecrets: secret(
+    list(
+      "NOTIFY_WEBHOOK_SECRET",
+      webhookSecrets,
+      "What notifications to NOTIFY_WEBHOOK_URL are signed with (Standard Webhooks); needed with it."
+    )
+  ),
+  notifyMinIntervalMs: withDefault(
+    "NOTIFY_MIN_INTERVAL_MS",
+    milliseconds(100, HOUR_MS),
+    "60000",
+    "The least time between two notifications of one kind of incident, and how long it must be over to be resolved."
+  ),
   sentryDsn: secret(
     optional(
       "SENTRY_DSN",
@@ -496,6 +515,10 @@ export interface ServerConfig {
   readonly messageStoreConcurrency: number
   readonly messageStoreBacklog: number
   readonly messageLedgerKeep: number
+  readonly notifyWebhookUrl: Option.Option<string>
+  /** At least one when there is a URL. */
+  readonly notifyWebhookSecrets: ReadonlyArray<Redacted.Redacted>
+  readonly notifyMinIntervalMs: number
   readonly sentryDsn: Option.Option<Redacted.Redacted>
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent"
   /** Whether a terminal may be written to in colours. */
@@ -582,6 +605,23 @@ const read = Effect.fnUntraced(function* <A>(env: Environment, variable: Variabl
   })
 })
 
+/** What is sent to a URL must be signed: the problem of a URL without a secret. */
+const missingSecret = (
+  url: Variable<Option.Option<string>>,
+  urlValue: Option.Option<string>,
+  secrets: Variable<ReadonlyArray<Redacted.Redacted>>,
+  secretValues: ReadonlyArray<Redacted.Redacted>
+): ReadonlyArray<ConfigProblem> =>
+  Option.isNone(urlValue) || secretValues.length > 0
+    ? []
+    : [
+        new ConfigProblem({
+          variable: secrets.name,
+          got: "nothing",
+          takes: `${secrets.takes}, while ${url.name} is set`
+        })
+      ]
+
 /**
  * The configuration that an environment asks for.
  *
@@ -631,6 +671,9 @@ export const loadConfig = Effect.fnUntraced(function* (
       messageStoreConcurrency: of(variables.messageStoreConcurrency),
       messageStoreBacklog: of(variables.messageStoreBacklog),
       messageLedgerKeep: of(variables.messageLedgerKeep),
+      notifyWebhookUrl: of(variables.notifyWebhookUrl),
+      notifyWebhookSecrets: of(variables.notifyWebhookSecrets),
+      notifyMinIntervalMs: of(variables.notifyMinIntervalMs),
       sentryDsn: of(variables.sentryDsn),
       logLevel: of(variables.logLevel),
       noColor: of(variables.noColor),
@@ -644,17 +687,21 @@ export const loadConfig = Effect.fnUntraced(function* (
       return new ConfigErrors({ problems: [first, ...others] })
     })
   )
-  if (Option.isSome(values.messageHandlerUrl) && values.messageHandlerSecrets.length === 0) {
-    return yield* new ConfigErrors({
-      problems: [
-        new ConfigProblem({
-          variable: variables.messageHandlerSecrets.name,
-          got: "nothing",
-          takes: `${variables.messageHandlerSecrets.takes}, while ${variables.messageHandlerUrl.name} is set`
-        })
-      ]
-    })
-  }
+  const unsigned = [
+    ...missingSecret(
+      variables.messageHandlerUrl,
+      values.messageHandlerUrl,
+      variables.messageHandlerSecrets,
+      values.messageHandlerSecrets
+    ),
+    ...missingSecret(
+      variables.notifyWebhookUrl,
+      values.notifyWebhookUrl,
+      variables.notifyWebhookSecrets,
+      values.notifyWebhookSecrets
+    )
+  ]
+  if (Arr.isNonEmptyReadonlyArray(unsigned)) return yield* new ConfigErrors({ problems: unsigned })
   const isProduction = values.environment === "production"
   return {
     ...values,

@@ -15,6 +15,7 @@ import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
 import { version } from "./http/Version.ts"
+import * as Incidents from "./incidents/Incidents.ts"
 import * as AdministrationLayer from "./orchestration/AdministrationLayer.ts"
 import * as DataRetention from "./orchestration/DataRetention.ts"
 import * as EventFeed from "./orchestration/EventFeed.ts"
@@ -27,6 +28,7 @@ import * as WorkspaceController from "./orchestration/WorkspaceController.ts"
 import * as WorkspaceOrchestrator from "./orchestration/WorkspaceOrchestrator.ts"
 import * as WorkspaceReconciler from "./orchestration/WorkspaceReconciler.ts"
 import * as SqliteBackups from "./persistence/SqliteBackups.ts"
+import * as SqliteIncidentStore from "./persistence/SqliteIncidentStore.ts"
 import * as SqliteMessageLedger from "./persistence/SqliteMessageLedger.ts"
 import * as SqliteSnapshotStore from "./persistence/SqliteSnapshotStore.ts"
 import * as SqliteStateStore from "./persistence/SqliteStateStore.ts"
@@ -197,6 +199,15 @@ export const layer = (config: ServerConfig) =>
         removalConfirmations: config.removalConfirmations,
         removalGraceMs: config.removalGraceMs
       })
+      const incidents = Incidents.layer({
+        webhook: Option.map(config.notifyWebhookUrl, (url) => ({
+          url,
+          secrets: config.notifyWebhookSecrets
+        })),
+        minIntervalMs: config.notifyMinIntervalMs,
+        incidentDashboardUrl: config.incidentDashboardUrl,
+        breakers
+      })
       const loop = WorkspaceReconciler.layer({ intervalMs, disabled }).pipe(
         Layer.provideMerge(
           WorkspaceController.layer({
@@ -247,7 +258,12 @@ export const layer = (config: ServerConfig) =>
       const operators = Layer.merge(Pauses.layer, EventFeed.layer)
       const state = SqliteBackups.layer({ dataPath: config.dataPath, keep: config.stateBackupKeep }).pipe(
         Layer.provideMerge(
-          Layer.mergeAll(SqliteSnapshotStore.layer, SqliteStateStore.layer, SqliteMessageLedger.layer)
+          Layer.mergeAll(
+            SqliteSnapshotStore.layer,
+            SqliteStateStore.layer,
+            SqliteMessageLedger.layer,
+            SqliteIncidentStore.layer
+          )
         ),
         Layer.provide(StateDatabase.layer(config.dataPath))
       )
@@ -260,7 +276,7 @@ export const layer = (config: ServerConfig) =>
         administrators: { tokens: config.serverTokens, isProduction: config.isProduction },
         webhooks: { secrets: config.webhookSecrets, requireSignature: config.webhookRequireSignature }
       }).pipe(
-        Layer.provide([administration, MessageAdministration.layer]),
+        Layer.provide([administration, MessageAdministration.layer, incidents]),
         Layer.provide(operations),
         Layer.provideMerge(loop),
         Layer.provide(ProcessMetrics.layer({ version })),

@@ -12,6 +12,7 @@ import { config } from "./commands/Configuration.ts"
 import { approve, resume, suspend } from "./commands/Control.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { events } from "./commands/Events.ts"
+import { incidents, notify } from "./commands/Incidents.ts"
 import { circuits, queue, stuck } from "./commands/Machinery.ts"
 import { messages } from "./commands/Messages.ts"
 import { diff, reconcile } from "./commands/Reconcile.ts"
@@ -41,6 +42,8 @@ const root = Command.make("wso").pipe(
     stuck,
     circuits,
     messages,
+    incidents,
+    notify,
     events,
     audit,
     doctor,

@@ -17,6 +17,8 @@ export const summaries = {
   circuits: "The circuit breakers; `reset <name>` lets one admit a probe. Exit code 1 unless all are closed.",
   messages:
     "User messages that were given up; `retry` and `drop` decide on one. Exit code 1 if there is any.",
+  incidents: "What is, or was of late, wrong with the server as a whole. Exit code 1 if an incident is open.",
+  notify: "`notify test` sends a test notification to NOTIFY_WEBHOOK_URL and says what came back.",
   events: "What has happened of late; -f goes on with what happens.",
   audit: "Who did what from where; `verify` checks that no record was changed. Exit code 1 if one was.",
   doctor:

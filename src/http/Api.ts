@@ -8,6 +8,7 @@ import { AdminApi } from "./api/AdminApi.ts"
 import { BackupsApi } from "./api/BackupsApi.ts"
 import { DescriptionApi } from "./api/DescriptionApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
+import { IncidentsApi } from "./api/IncidentsApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
 import { OperatorsApi } from "./api/OperatorsApi.ts"
 import { StoresApi } from "./api/StoresApi.ts"
@@ -19,6 +20,7 @@ export class Api extends HttpApi.make("workspace-orchestrator")
   .add(StoresApi)
   .add(OperatorsApi)
   .add(MessagesApi)
+  .add(IncidentsApi)
   .add(WebhooksApi)
   .add(AdminApi)
   .add(BackupsApi)

@@ -13,6 +13,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import type { Incidents } from "../incidents/Incidents.ts"
 import type { Administration } from "../orchestration/Administration.ts"
 import type { Backups } from "../orchestration/Backups.ts"
 import type { MessageAdministration } from "../orchestration/MessageAdministration.ts"
@@ -25,6 +26,7 @@ import * as AdminHandlers from "./handlers/Admin.ts"
 import * as BackupsHandlers from "./handlers/Backups.ts"
 import * as DescriptionHandlers from "./handlers/Description.ts"
 import * as HealthHandlers from "./handlers/Health.ts"
+import * as IncidentsHandlers from "./handlers/Incidents.ts"
 import * as MessagesHandlers from "./handlers/Messages.ts"
 import * as OperatorsHandlers from "./handlers/Operators.ts"
 import * as StoresHandlers from "./handlers/Stores.ts"
@@ -95,13 +97,14 @@ export const layer = (
 ): Layer.Layer<
   HttpServer.HttpServer,
   HttpServer.HttpListenError,
-  Operations | Administration | MessageAdministration | Backups
+  Operations | Administration | MessageAdministration | Backups | Incidents
 > => {
   const handlers = Layer.mergeAll(
     HealthHandlers.layer,
     StoresHandlers.layer,
     OperatorsHandlers.layer,
     MessagesHandlers.layer,
+    IncidentsHandlers.layer,
     WebhookHandlers.layer(options.webhooks),
     AdminHandlers.layer,
     BackupsHandlers.layer,

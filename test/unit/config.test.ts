@@ -60,6 +60,9 @@ describe("the configuration", () => {
       messageStoreConcurrency: 4,
       messageStoreBacklog: 100,
       messageLedgerKeep: 1_000,
+      notifyWebhookUrl: Option.none(),
+      notifyWebhookSecrets: [],
+      notifyMinIntervalMs: 60_000,
       sentryDsn: Option.none(),
       logLevel: "info",
       colour: true,
@@ -103,6 +106,21 @@ describe("the configuration", () => {
     )
   })
 
+  it("wants a secret for the receiver of notifications, and names every one that is missing", async () => {
+    const NOTIFY_WEBHOOK_URL = "https://hooks.example.com/in"
+    const { problems: missing } = await problems({
+      NOTIFY_WEBHOOK_URL,
+      MESSAGE_HANDLER_URL: "http://handler"
+    })
+    expect(missing.map(({ variable }) => variable)).toEqual([
+      "MESSAGE_HANDLER_SECRET",
+      "NOTIFY_WEBHOOK_SECRET"
+    ])
+    expect((await loaded({ NOTIFY_WEBHOOK_URL, NOTIFY_WEBHOOK_SECRET: "s" })).notifyWebhookUrl).toEqual(
+      Option.some(NOTIFY_WEBHOOK_URL)
+    )
+  })
+
   it("reads ids once each", async () => {
     expect((await loaded({ STORE_IDS: "abc, def ,abc," })).storeIds).toEqual(["abc", "def"])
   })
@@ -142,6 +160,9 @@ describe("the configuration", () => {
       MESSAGE_STORE_CONCURRENCY: "101",
       MESSAGE_STORE_BACKLOG: "0",
       MESSAGE_LEDGER_KEEP: "99",
+      NOTIFY_WEBHOOK_URL: "hooks.example.com",
+      NOTIFY_WEBHOOK_SECRET: "whsec_*not-base64*",
+      NOTIFY_MIN_INTERVAL_MS: "99",
       SENTRY_DSN: "my-dsn-secret",
       LOG_LEVEL: "loud",
       OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318"

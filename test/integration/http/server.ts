@@ -16,6 +16,7 @@ import { Administration } from "../../../src/orchestration/Administration.ts"
 import { type AdministrationService, quietAdministration } from "./administration.ts"
 import { Backups, UnknownBackup } from "../../../src/orchestration/Backups.ts"
 import { MessageAdministration } from "../../../src/orchestration/MessageAdministration.ts"
+import { Incidents, NotificationsNotConfigured } from "../../../src/incidents/Incidents.ts"
 import { Operations } from "../../../src/orchestration/Operations.ts"
 import { UnknownMessage } from "../../../src/stores/EventProcessor.ts"
 
@@ -129,6 +130,16 @@ const quietBackups: BackupsService = {
   inspect: Effect.succeed(stateReport)
 }
 
+export type IncidentsService = typeof Incidents.Service
+
+const quietIncidents: IncidentsService = {
+  list: Effect.succeed({
+    incidents: [],
+    notifications: { configured: false, pending: 0, lastDeliveredAt: null, lastError: null }
+  }),
+  test: () => new NotificationsNotConfigured()
+}
+
 export interface Started {
   readonly url: string
   readonly port: number
@@ -142,6 +153,7 @@ export interface StartOptions {
   readonly administration?: Partial<AdministrationService>
   readonly messages?: Partial<MessagesService>
   readonly backups?: Partial<BackupsService>
+  readonly incidents?: Partial<IncidentsService>
   readonly tokens?: ReadonlyArray<string>
   readonly secrets?: ReadonlyArray<string>
   readonly requireSignature?: boolean
@@ -176,6 +188,7 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
     Layer.provide(Layer.succeed(Operations, { ...quiet, ...options.operations })),
     Layer.provide(Layer.succeed(MessageAdministration, { ...quietMessages, ...options.messages })),
     Layer.provide(Layer.succeed(Backups, { ...quietBackups, ...options.backups })),
+    Layer.provide(Layer.succeed(Incidents, { ...quietIncidents, ...options.incidents })),
     Layer.provide(Layer.succeed(Administration, { ...quietAdministration, ...options.administration })),
     Layer.provide(Logger.replace(Logger.defaultLogger, logger))
   )
