@@ -101,13 +101,15 @@ export const make = Effect.gen(function* () {
       const closed = yield* clean(scope)
       const durationMs = (yield* Clock.currentTimeMillis) - startedAt
       if (Exit.isFailure(exit)) {
-        yield* Effect.logWarning("workspace_orchestration.self_test_failed", exit.cause, { durationMs })
+        yield* Effect.logWarning("workspace_orchestration.self_test_failed", exit.cause).pipe(
+          Effect.annotateLogs({ category: "workspace_orchestration", operation: "self_test", durationMs })
+        )
         return answer(false, { closed, durationMs, error: failure(exit.cause) })
       }
       const error = closed ? null : `The store did not close within ${CLOSE_TIMEOUT_MS} ms`
       return answer(closed, { ...exit.value, closed, durationMs, error })
     })
-  ).pipe(Effect.annotateLogs({ category: "workspace_orchestration", operation: "self_test" }))
+  )
 
   const test = Effect.suspend(() =>
     isTaken()

@@ -104,18 +104,20 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
     const administration = yield* Administration
     const administrators = yield* Administrators
 
-    const reconcileAll = (actor: Actor) =>
-      operations.reconcile(actor).pipe(
-        Effect.tap(logRun),
-        Effect.tapError(logError),
+    const reconcileAll = (actor: Actor) => {
+      // Of these lines alone: what is logged meanwhile is about other operations.
+      const ofTrigger = Effect.annotateLogs({
+        category: "workspace_orchestration",
+        operation: MANUAL_TRIGGER,
+        actor: actor.name
+      })
+      return operations.reconcile(actor).pipe(
+        Effect.tap((run) => ofTrigger(logRun(run))),
+        Effect.tapError((error) => ofTrigger(logError(error))),
         Effect.mapError(refusalOf),
-        Effect.annotateLogs({
-          category: "workspace_orchestration",
-          operation: MANUAL_TRIGGER,
-          actor: actor.name
-        }),
         Effect.map((run) => json(run))
       )
+    }
 
     const reconcileOne = (storeId: string, actor: Actor) =>
       Effect.gen(function* () {
