@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import * as Schema from "effect/Schema"
 import { ESLint } from "eslint"
 import tseslint from "typescript-eslint"
@@ -74,6 +74,15 @@ describe("the direction of imports", () => {
     for (const folder of folders.filter((name) => name !== "dev")) {
       expect(await refused(folder, "", ["../config.ts", "../main.ts"])).toHaveLength(2)
     }
+  })
+})
+
+describe("the entry of the server", () => {
+  it("loads, logs and runs, and knows nothing of the orchestration", () => {
+    const text = readFileSync(`${root}/src/main.ts`, "utf8")
+    const own = [...text.matchAll(/from "(\.[^"]+)"/g)].map(([, path]) => path)
+    expect(own.sort()).toEqual(["./config.ts", "./process.ts", "./server.ts", "./telemetry/Logger.ts"])
+    expect(text.split("\n").length).toBeLessThan(60)
   })
 })
 
