@@ -155,7 +155,7 @@ const oneRound = async (): Promise<Round> => {
     return live(world.layer, world)
   })
   const stopped = (life: Life) => timed(Scope.close(life.scope, Exit.void))
-  return Effect.gen(function* () {
+  const round = Effect.gen(function* () {
     const longestPause = watchPauses()
     const life = yield* begin
     const cold = yield* measureCold(life, longestPause)
@@ -163,13 +163,14 @@ const oneRound = async (): Promise<Round> => {
     const nudges = yield* measureNudges(life)
     const removal = yield* measureDelete(life, longestPause)
     yield* stopped(life)
-    const another = yield* Effect.succeed(makeWorld({ workspaces: workspaceIds(size), concurrency: HANDS })).pipe(
-      Effect.flatMap((world) => live(world.layer, world))
-    )
+    const another = yield* Effect.succeed(
+      makeWorld({ workspaces: workspaceIds(size), concurrency: HANDS })
+    ).pipe(Effect.flatMap((world) => live(world.layer, world)))
     yield* measureCold(another, longestPause)
     const stopMs = yield* stopped(another)
     return { ...cold, ...steady, ...nudges, ...removal, stopMs }
-  }).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.runPromise)
+  })
+  return await Effect.runPromise(Logger.withMinimumLogLevel(round, LogLevel.None))
 }
 
 const results: Array<Round> = []
@@ -178,14 +179,69 @@ for (let round = 0; round < rounds; round++) results.push(await oneRound())
 const group = `${size.toLocaleString("en")} workspaces, ${durable ? "state in SQLite" : "in memory"}`
 const isLarge = size >= LARGE
 const aim = (value: number) => (isLarge ? { aim: value } : {})
-report(group, "cold convergence", "ms", results.map((one) => one.coldMs), aim(AIMS.cold))
-report(group, "cold, until quiet", "ms", results.map((one) => one.quietMs))
-report(group, "longest pause, cold", "ms", results.map((one) => one.coldPauseMs), aim(AIMS.pause))
-report(group, "steady resync", "ms", results.flatMap((one) => one.steadyMs), aim(AIMS.steady))
-report(group, "longest pause, steady", "ms", results.map((one) => one.steadyPauseMs), aim(AIMS.pause))
-report(group, "nudge by the changes feed", "ms", results.flatMap((one) => one.nudgeMs))
-report(group, "delete all, once approved", "ms", results.map((one) => one.deleteMs))
-report(group, "longest pause, delete all", "ms", results.map((one) => one.deletePauseMs), aim(AIMS.pause))
-report(group, "stop with all open", "ms", results.map((one) => one.stopMs))
-report(group, "heap of one store", "KB", results.map((one) => one.bytesPerStore / KB))
+report(
+  group,
+  "cold convergence",
+  "ms",
+  results.map((one) => one.coldMs),
+  aim(AIMS.cold)
+)
+report(
+  group,
+  "cold, until quiet",
+  "ms",
+  results.map((one) => one.quietMs)
+)
+report(
+  group,
+  "longest pause, cold",
+  "ms",
+  results.map((one) => one.coldPauseMs),
+  aim(AIMS.pause)
+)
+report(
+  group,
+  "steady resync",
+  "ms",
+  results.flatMap((one) => one.steadyMs),
+  aim(AIMS.steady)
+)
+report(
+  group,
+  "longest pause, steady",
+  "ms",
+  results.map((one) => one.steadyPauseMs),
+  aim(AIMS.pause)
+)
+report(
+  group,
+  "nudge by the changes feed",
+  "ms",
+  results.flatMap((one) => one.nudgeMs)
+)
+report(
+  group,
+  "delete all, once approved",
+  "ms",
+  results.map((one) => one.deleteMs)
+)
+report(
+  group,
+  "longest pause, delete all",
+  "ms",
+  results.map((one) => one.deletePauseMs),
+  aim(AIMS.pause)
+)
+report(
+  group,
+  "stop with all open",
+  "ms",
+  results.map((one) => one.stopMs)
+)
+report(
+  group,
+  "heap of one store",
+  "KB",
+  results.map((one) => one.bytesPerStore / KB)
+)
 process.exit(0)

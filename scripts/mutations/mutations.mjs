@@ -145,8 +145,8 @@ export const mutations = [
     law: 8,
     title: "a failed opening keeps what it had acquired",
     file: "src/stores/StoreManager.ts",
-    from: `yield* Scope.close(scope, exit)`,
-    to: `yield* Effect.void`
+    from: `Scope.close(scope, exit),`,
+    to: `Effect.void,`
   },
   {
     law: 8,

@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type * as Backoff from "./Backoff.ts"
+import { letTurn } from "./EventLoop.ts"
 import { guardHook } from "./internal/hook.ts"
 import { MAX_SLEEP_MS, monotonicMs } from "./internal/time.ts"
 import { Waiters } from "./internal/Waiters.ts"
@@ -116,16 +117,8 @@ export interface Controller {
   readonly snapshot: (limit: number) => Effect.Effect<ReadonlyArray<KeyView>>
 }
 
-/**
- * After so many reconciles a worker lets the event loop turn. Fibers yield to each other but not to timers and sockets,
- * and a resync of 100,000 keys that need nothing would otherwise be one long stall.
- */
+/** After so many reconciles a worker lets the event loop turn. */
 const RECONCILES_PER_TURN = 32
-
-const letEventLoopTurn = Effect.async<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
 
 /** One worker fiber, and what it has in its hand. */
 interface Worker {
@@ -174,9 +167,7 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
     }
 
     const logDefect = (key: Key, cause: Cause.Cause<E>) =>
-      Effect.logError("controller.reconcile_died", cause).pipe(
-        Effect.annotateLogs({ controller: name, key })
-      )
+      Effect.logError("controller.reconcile_died", cause).pipe(Effect.annotateLogs({ controller: name, key }))
 
     /** What the end means for the key. Shutdown has closed the queue by then, so that nothing comes of it. */
     const settle = (key: Key, exit: Exit.Exit<Result, E>): Effect.Effect<void> => {
@@ -244,7 +235,7 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
           const worked = work(taken.value)
           if (--untilTurn > 0) return worked
           untilTurn = RECONCILES_PER_TURN
-          return Effect.zipRight(worked, letEventLoopTurn)
+          return Effect.zipRight(worked, letTurn)
         })
         return Effect.whileLoop({
           while: () => !worker.retired,

@@ -5,6 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
+import { letTurn } from "../controller/EventLoop.ts"
 import { EventProcessor } from "../stores/EventProcessor.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { gauge, gauges } from "../telemetry/Metrics.ts"
@@ -24,11 +25,6 @@ export interface Options {
 const MS_PER_SECOND = 1_000
 /** Stores looked at before other work has its turn: about a millisecond. */
 const STORES_PER_TURN = 2_000
-
-const letEventLoopTurn = Effect.async<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
 
 const converged = gauge("wso_converged", "1 while the monitored set equals the desired one, freshly known")
 const notConverged = gauge("wso_not_converged_seconds", "For how long the set has not been converged")
@@ -163,7 +159,7 @@ export const make = (options: Options) =>
         const status = manager.status(storeId)
         if (status !== undefined) counts[status]++
         if (orchestrator.isMonitored(storeId)) monitored++
-        if (++looked % STORES_PER_TURN === 0) yield* letEventLoopTurn
+        if (++looked % STORES_PER_TURN === 0) yield* letTurn
       }
       monitoredCount.set(monitored)
       for (const [status, count] of Object.entries(counts)) stores(status).set(count)

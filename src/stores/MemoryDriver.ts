@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { type MemoryBackend, makeMemoryBackend } from "./MemoryBackend.ts"
 import {
   CommitError,
@@ -130,22 +130,31 @@ const make = (options: MemoryDriverOptions) => {
     }
   }
 
+  /** Marks the store as in use until the scope closes: both or neither. */
+  const claim = (storeId: string): Effect.Effect<void, StoreOpenError, Scope.Scope> =>
+    Effect.uninterruptible(
+      Effect.flatMap(Effect.scope, (scope) =>
+        backend.claim(storeId)
+          ? // Not `acquireRelease`, which keeps the fiber's whole context for as long as the store is open.
+            Scope.addFinalizer(
+              scope,
+              Effect.sync(() => backend.release(storeId))
+            )
+          : Effect.fail(openError(storeId, "busy", "the store is open in this process"))
+      )
+    )
+
   const open = (
     storeId: string,
     signals: StoreSignals
-  ): Effect.Effect<OpenStore, StoreOpenError, Scope.Scope> =>
-    Effect.acquireRelease(
-      Effect.suspend(() =>
-        backend.claim(storeId)
-          ? Effect.void
-          : Effect.fail(openError(storeId, "busy", "the store is open in this process"))
-      ),
-      () => Effect.sync(() => backend.release(storeId))
-    ).pipe(
-      Effect.zipRight(options.openMs > 0 ? Effect.sleep(options.openMs) : Effect.void),
-      Effect.zipRight(provision(storeId)),
-      Effect.zipRight(Effect.clockWith((clock) => Effect.sync(() => connect(storeId, signals, clock))))
+  ): Effect.Effect<OpenStore, StoreOpenError, Scope.Scope> => {
+    const provisioned = Effect.flatMap(claim(storeId), () =>
+      options.openMs > 0 ? Effect.delay(provision(storeId), options.openMs) : provision(storeId)
     )
+    return Effect.flatMap(provisioned, () =>
+      Effect.clockWith((clock) => Effect.sync(() => connect(storeId, signals, clock)))
+    )
+  }
 
   return StoreDriver.of({
     name: "memory",

@@ -2,7 +2,6 @@
  * The stores that this process really has open. Each is owned by a Scope of its own and released exactly once (law 8);
  * what is said about it is read off the live store and never off bookkeeping (law 9).
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,6 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import { letTurn } from "../controller/EventLoop.ts"
+import { startNow } from "./internal/startNow.ts"
 import {
   type StoreDied,
   StoreDriver,
@@ -63,6 +64,8 @@ export const FLAPPING_WINDOW_MS = 600_000
 const STATUS_HISTORY = 20
 /** How many stores are closed at once when the manager ends. */
 const CLOSE_CONCURRENCY = 32
+/** Of the stores that each of those closes, after how many the event loop has its turn. */
+const CLOSES_PER_TURN = 32
 
 export class StoreManager extends Context.Tag("workspace-orchestrator/stores/StoreManager")<
   StoreManager,
@@ -202,26 +205,29 @@ export const make = (options: Options) =>
       return held?.scope
     }
 
+    const reportSlowClose = (storeId: string) =>
+      Effect.logError("workspace_orchestration.close_timeout").pipe(
+        Effect.annotateLogs({
+          category: "workspace_orchestration",
+          operation: "deprovision",
+          storeId,
+          durationMs: CLOSE_TIMEOUT_MS
+        })
+      )
+
     /**
      * Closes a scope, or gives it up after a while. Whoever closes must not be interrupted, so the waiting happens in
      * fibers that can be: else the timeout would wait for what it is to end.
      */
     const closeInTime = (storeId: string, scope: Scope.CloseableScope): Effect.Effect<void> =>
-      Effect.gen(function* () {
-        const closing = yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
-        const waiting = yield* Fiber.await(closing).pipe(
+      Effect.flatMap(startNow(Scope.close(scope, Exit.void)), (closing) => {
+        if (closing.unsafePoll() !== null) return Effect.void
+        return Fiber.await(closing).pipe(
           Effect.timeoutOption(CLOSE_TIMEOUT_MS),
           Effect.interruptible,
-          Effect.forkDaemon
-        )
-        if (Option.isSome(yield* Fiber.join(waiting))) return
-        yield* Effect.logError("workspace_orchestration.close_timeout").pipe(
-          Effect.annotateLogs({
-            category: "workspace_orchestration",
-            operation: "deprovision",
-            storeId,
-            durationMs: CLOSE_TIMEOUT_MS
-          })
+          Effect.forkDaemon,
+          Effect.flatMap(Fiber.join),
+          Effect.flatMap(Option.match({ onNone: () => reportSlowClose(storeId), onSome: () => Effect.void }))
         )
       })
 
@@ -231,48 +237,71 @@ export const make = (options: Options) =>
         return scope === undefined ? Effect.void : closeInTime(record.storeId, scope)
       })
 
+    const openTimeout = (storeId: string) =>
+      new StoreOpenError({
+        storeId,
+        reason: "timeout",
+        message: `The store did not open within ${options.openTimeoutMs} ms`
+      })
+
+    /** Opens the store in the scope, in time (law 4). One that opens without waiting costs no timer. */
+    const openInTime = (
+      record: Record,
+      scope: Scope.Scope,
+      restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    ): Effect.Effect<Exit.Exit<OpenStore, StoreOpenError>> => {
+      const opened = Scope.extend(driver.open(record.storeId, signalsFor(record)), scope)
+      return Effect.flatMap(startNow(restore(opened)), (opening) => {
+        const exit = opening.unsafePoll()
+        if (exit !== null) return Effect.succeed(exit)
+        return Effect.flatten(Fiber.await(opening)).pipe(
+          Effect.timeoutFail({
+            duration: options.openTimeoutMs,
+            onTimeout: () => openTimeout(record.storeId)
+          }),
+          restore,
+          // Law 8: what is given up is unwound before its scope is closed.
+          Effect.ensuring(Fiber.interrupt(opening)),
+          Effect.exit
+        )
+      })
+    }
+
+    /** What an opening has come to: the store, or the failure once all of it is released. */
+    const conclude = (
+      record: Record,
+      scope: Scope.CloseableScope,
+      exit: Exit.Exit<OpenStore, StoreOpenError>
+    ): Effect.Effect<OpenStore, StoreOpenError> => {
+      const now = clock.unsafeCurrentTimeMillis()
+      record.opening = null
+      if (Exit.isSuccess(exit)) {
+        record.held = { store: exit.value, scope, since: now }
+        if (record.connectedAt === null && exit.value.connectivity().isConnected) noteConnected(record, now)
+        record.lastError = null
+        noteStatus(record, now)
+        return exit
+      }
+      record.errorCount += 1
+      record.lastError =
+        exit.cause._tag === "Fail" ? exit.cause.error.message : "The store's driver has failed unexpectedly"
+      return Effect.zipRight(
+        Scope.close(scope, exit),
+        Effect.suspend(() => {
+          noteStatus(record, clock.unsafeCurrentTimeMillis())
+          return exit
+        })
+      )
+    }
+
     const openFresh = (record: Record) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          yield* release(record)
-          const startedAt = yield* Clock.currentTimeMillis
+        Effect.flatMap(Effect.zipRight(release(record), Scope.make()), (scope) => {
+          const startedAt = clock.unsafeCurrentTimeMillis()
           record.death = null
           record.opening = startedAt
           noteStatus(record, startedAt)
-          const scope = yield* Scope.make()
-          const exit = yield* restore(
-            driver.open(record.storeId, signalsFor(record)).pipe(
-              Scope.extend(scope),
-              Effect.timeoutFail({
-                duration: options.openTimeoutMs,
-                onTimeout: () =>
-                  new StoreOpenError({
-                    storeId: record.storeId,
-                    reason: "timeout",
-                    message: `The store did not open within ${options.openTimeoutMs} ms`
-                  })
-              })
-            )
-          ).pipe(Effect.exit)
-          const now = yield* Clock.currentTimeMillis
-          record.opening = null
-          if (Exit.isSuccess(exit)) {
-            record.held = { store: exit.value, scope, since: now }
-            if (record.connectedAt === null && exit.value.connectivity().isConnected) {
-              noteConnected(record, now)
-            }
-            record.lastError = null
-            noteStatus(record, now)
-            return exit.value
-          }
-          yield* Scope.close(scope, exit)
-          record.errorCount += 1
-          record.lastError =
-            exit.cause._tag === "Fail"
-              ? exit.cause.error.message
-              : "The store's driver has failed unexpectedly"
-          noteStatus(record, now)
-          return yield* exit
+          return Effect.flatMap(openInTime(record, scope, restore), (exit) => conclude(record, scope, exit))
         })
       )
 
@@ -302,16 +331,35 @@ export const make = (options: Options) =>
     }
 
     // No timeout each: the process has a deadline for all of them, and a hundred thousand timers would use it up.
+    const closeOne = (record: Record): Effect.Effect<unknown> =>
+      Effect.suspend(() => {
+        const scope = takeOut(record)
+        return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+      }).pipe(Effect.exit)
+
+    /** Several of these share the stores among them; a fiber for each store would cost more than closing it. */
+    const closeFrom = (left: Iterator<Record>) => {
+      let untilTurn = CLOSES_PER_TURN
+      let next = left.next()
+      return Effect.whileLoop({
+        while: () => next.done !== true,
+        body: () => {
+          if (next.done === true) return Effect.void
+          const closed = closeOne(next.value)
+          next = left.next()
+          if (--untilTurn > 0) return closed
+          untilTurn = CLOSES_PER_TURN
+          return Effect.zipRight(closed, letTurn)
+        },
+        step: () => undefined
+      })
+    }
     yield* Effect.addFinalizer(() =>
-      Effect.forEach(
-        [...records.values()],
-        (record) =>
-          Effect.suspend(() => {
-            const scope = takeOut(record)
-            return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
-          }),
-        { concurrency: CLOSE_CONCURRENCY, discard: true }
-      )
+      Effect.suspend(() => {
+        const left = [...records.values()].values()
+        const closers = Array.from({ length: CLOSE_CONCURRENCY }, () => Effect.suspend(() => closeFrom(left)))
+        return Effect.all(closers, { concurrency: "unbounded", discard: true })
+      })
     )
 
     return StoreManager.of({
