@@ -5,7 +5,7 @@
 export const arrows = {
   controller: [],
   workspaces: ["controller", "telemetry"],
-  stores: ["controller"],
+  stores: ["controller", "telemetry"],
   orchestration: ["controller", "workspaces", "stores", "telemetry"],
   incidents: ["controller", "workspaces", "stores", "orchestration", "telemetry"],
   persistence: ["controller", "workspaces", "stores", "orchestration", "incidents", "telemetry"],

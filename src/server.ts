@@ -17,6 +17,7 @@ import { HttpServer } from "./http/HttpServer.ts"
 import { version } from "./http/Version.ts"
 import * as Incidents from "./incidents/Incidents.ts"
 import * as AdministrationLayer from "./orchestration/AdministrationLayer.ts"
+import * as AuditWatch from "./orchestration/AuditWatch.ts"
 import * as DataRetention from "./orchestration/DataRetention.ts"
 import * as EventFeed from "./orchestration/EventFeed.ts"
 import * as MessageAdministration from "./orchestration/MessageAdministration.ts"
@@ -40,6 +41,7 @@ import * as HttpMessageHandler from "./stores/messages/HttpMessageHandler.ts"
 import * as MessageHandler from "./stores/messages/MessageHandler.ts"
 import * as WorkspaceModule from "./stores/messages/WorkspaceModule.ts"
 import * as StoreManager from "./stores/StoreManager.ts"
+import * as DiskMetrics from "./telemetry/DiskMetrics.ts"
 import * as ProcessMetrics from "./telemetry/ProcessMetrics.ts"
 import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
 import * as DesiredState from "./workspaces/DesiredState.ts"
@@ -280,6 +282,8 @@ export const layer = (config: ServerConfig) =>
         Layer.provide(operations),
         Layer.provideMerge(loop),
         Layer.provide(ProcessMetrics.layer({ version })),
+        Layer.provide(DiskMetrics.layer({ stateFiles: StateDatabase.filesOf(config.dataPath) })),
+        Layer.provide(AuditWatch.layer),
         Layer.provide(DataRetention.layer({ retentionMs: config.storeDataRetentionMs })),
         Layer.provideMerge(stores),
         Layer.provide(desired),

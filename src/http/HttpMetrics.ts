@@ -2,7 +2,7 @@
  * Requests by route, webhooks by outcome, and refused proofs of identity. Labels are routes and words of ours: nothing
  * that a sender chose, or the metrics would grow with what strangers send.
  */
-import { counters, histograms } from "../telemetry/Metrics.ts"
+import { counters, gauge, histograms } from "../telemetry/Metrics.ts"
 import { routes } from "./Routes.ts"
 import type { Refusal as UnprovenReason } from "./WebhookAuthentication.ts"
 
@@ -43,6 +43,9 @@ const authFailures = counters("wso_auth_failures_total", "Requests that did not 
   "reason"
 ])
 
+const subscribers = gauge("wso_event_subscribers", "Clients that watch GET /events")
+subscribers.set(0)
+
 for (const event of ["workspace.created", "workspace.deleted"]) {
   for (const result of ["monitoring_started", "already_monitored", "monitoring_stopped", "already_stopped"]) {
     webhooks(event, result)
@@ -69,6 +72,8 @@ export const webhookUnproven = (reason: UnprovenReason): void => {
   rejections(reason).add()
   authFailures("webhook", reason).add()
 }
+
+export const watchedBy = (clients: number): void => subscribers.set(clients)
 
 /** `code` is one of our errors' codes. */
 export const webhookRefused = (code: string): void => rejections(code.toLowerCase()).add()

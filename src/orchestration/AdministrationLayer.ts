@@ -544,7 +544,7 @@ export const make = (options: Options) =>
       events: feed.since,
       probe,
       selfTest: yield* SelfTest.make,
-      measure: yield* StateMetrics.make(options)
+      measure: yield* StateMetrics.make(options, probe)
     })
   })
 

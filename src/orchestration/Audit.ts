@@ -51,6 +51,11 @@ export const hashOf = (previousHash: string, seq: number, entry: AuditEntry): st
     )
     .digest("hex")
 
+/** Whether a record is what follows that one, or is the first. */
+export const follows = (previous: AuditRecord | undefined, record: AuditRecord): boolean =>
+  record.seq === (previous?.seq ?? 0) + 1 &&
+  record.hash === hashOf(previous?.hash ?? GENESIS, record.seq, record)
+
 export interface Verification {
   readonly intact: boolean
   readonly records: number
@@ -60,14 +65,12 @@ export interface Verification {
 
 /** Checks the chain from its first record on. */
 export const verify = (records: Iterable<AuditRecord>): Verification => {
-  let previous = GENESIS
+  let previous: AuditRecord | undefined
   let count = 0
   for (const record of records) {
     count += 1
-    if (record.seq !== count || record.hash !== hashOf(previous, record.seq, record)) {
-      return { intact: false, records: count, firstBrokenSeq: record.seq }
-    }
-    previous = record.hash
+    if (!follows(previous, record)) return { intact: false, records: count, firstBrokenSeq: record.seq }
+    previous = record
   }
   return { intact: true, records: count, firstBrokenSeq: null }
 }

@@ -70,10 +70,17 @@ export const make = Effect.gen(function* () {
           // Subscribed before the kept ones are read, so that nothing falls between the two.
           const live = yield* Stream.fromPubSub(hub, { scoped: true })
           const missed = recent(after)
-          const seen = missed.at(-1)?.id ?? after
+          let seen = missed.at(-1)?.id ?? after
+          /** Ids are dense, so a gap is what the watcher was too slow for. */
+          const isNews = ({ id }: FeedEvent): boolean => {
+            if (id <= seen) return false
+            if (id > seen + 1) OrchestrationMetrics.missedByWatcher(id - seen - 1)
+            seen = id
+            return true
+          }
           return Stream.concat(
             Stream.fromChunk(Chunk.fromIterable(missed)),
-            Stream.filter(live, ({ id }) => id > seen)
+            Stream.filter(live, isNews)
           )
         })
       )

@@ -41,6 +41,10 @@ const runTime = histograms(
 )
 const errors = counters("wso_errors_total", "Failures of the loop, by where and what", ["component", "code"])
 const events = counters("wso_events_total", "Transitions, as GET /events tells them", ["type"])
+const eventsMissed = counter(
+  "wso_events_missed_total",
+  "Transitions that a watcher of GET /events did not get, because it reads too slowly"
+)
 const transitions = counters("wso_circuit_transitions_total", "Changes of a circuit breaker's state", [
   "dependency",
   "to"
@@ -123,5 +127,10 @@ export const runFailed = (trigger: Trigger): void => runs(trigger, "failed").add
 /** `code` is the tag of an error, of which there are a few. */
 export const failed = (component: "workspaces" | "source", code: string): void =>
   errors(component, code).add()
+export const missedByWatcher = (count: number): void => eventsMissed.add(count)
 export const happened = (type: string): void => events(type).add()
+/** Zero from the beginning, as far as it depends on us. */
+export const breakerMade = (dependency: string): void => {
+  for (const to of ["closed", "open", "half-open"]) transitions(dependency, to)
+}
 export const breakerTurned = (dependency: string, to: BreakerState): void => transitions(dependency, to).add()

@@ -10,7 +10,9 @@ import { EventProcessor } from "../stores/EventProcessor.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { gauge, gauges } from "../telemetry/Metrics.ts"
 import { DesiredState } from "../workspaces/DesiredState.ts"
+import type { Administration } from "./Administration.ts"
 import type { HoldReason, WaitReason } from "./decide.ts"
+import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 import { Pauses } from "./Pauses.ts"
 import { StateStore } from "./StateStore.ts"
 import { WorkspaceController } from "./WorkspaceController.ts"
@@ -63,9 +65,15 @@ const guardTripped = gauge("wso_removal_guard_tripped", "1 while the removal gua
 const heldRemovals = gauge("wso_removal_guard_held_removals", "Removals that wait for an approval")
 const removalLimit = gauge("wso_removal_guard_limit", "Removals that pass the guard in one window")
 const recentRemovals = gauge("wso_removal_guard_recent_removals", "Removals in the present window")
+const approvals = gauge("wso_approvals_pending", "Plans that wait until a human approves them")
 const paused = gauges("wso_paused", "Pauses that stand, of the loop or of single workspaces", ["scope"])
 const stateHealthy = gauge("wso_state_healthy", "1 while the server's own state can be written")
 
+const dependency = gauges(
+  "wso_dependency_up",
+  "1 while what this server depends on answers: as /health/auth-worker and /health/sync judge it, or by its breaker",
+  ["dependency"]
+)
 const circuit = gauges("wso_circuit_state", "1 for the state that a circuit breaker is in", [
   "dependency",
   "state"
@@ -96,6 +104,7 @@ const messages = gauges(
 const handlers = gauge("wso_message_handlers_active", "Message handlers that run")
 const messageErrors = gauge("wso_message_error_ratio", "Part of the newest handler attempts that failed")
 
+const AUTH_WORKER = "auth-worker"
 const BREAKER_STATES = ["closed", "open", "half-open"] as const
 const SOURCES = ["auth-worker", "snapshot", "static", "none"] as const
 const REASONS: ReadonlyArray<HoldReason | WaitReason> = [
@@ -118,7 +127,7 @@ const first = (times: ReadonlyMap<string, number>): number => {
 }
 
 /** Sets the gauges as of now. */
-export const make = (options: Options) =>
+export const make = (options: Options, probe: Administration["Type"]["probe"]) =>
   Effect.gen(function* () {
     const desired = yield* DesiredState
     const manager = yield* StoreManager
@@ -128,6 +137,7 @@ export const make = (options: Options) =>
     const reconciler = yield* WorkspaceReconciler
     const pauses = yield* Pauses
     const state = yield* StateStore
+    for (const { name } of options.breakers) OrchestrationMetrics.breakerMade(name)
 
     const takeSet = (now: number): void => {
       const convergence = controller.convergence()
@@ -162,6 +172,8 @@ export const make = (options: Options) =>
         if (++looked % STORES_PER_TURN === 0) yield* letTurn
       }
       monitoredCount.set(monitored)
+      // One store that is offline is its own trouble; all of them are the backend's.
+      dependency("livestore-sync").set(flag(counts.connected > 0 || counts.disconnected === 0))
       for (const [status, count] of Object.entries(counts)) stores(status).set(count)
     })
 
@@ -196,6 +208,7 @@ export const make = (options: Options) =>
 
     const takeGuard = Effect.map(controller.verdict, (verdict) => {
       guardTripped.set(flag(verdict.tripped))
+      approvals.set(verdict.plan === null ? 0 : 1)
       heldRemovals.set(verdict.plan?.storeIds.length ?? 0)
       removalLimit.set(verdict.limit)
       recentRemovals.set(verdict.recent)
@@ -216,6 +229,7 @@ export const make = (options: Options) =>
       ({ status }) =>
         Effect.map(status, (breaker) => {
           for (const one of BREAKER_STATES) circuit(breaker.name, one).set(flag(one === breaker.state))
+          if (breaker.name !== AUTH_WORKER) dependency(breaker.name).set(flag(breaker.state !== "open"))
         }),
       { discard: true }
     )
@@ -230,5 +244,6 @@ export const make = (options: Options) =>
       yield* takeGuard
       yield* takeQueue
       yield* takeBreakers
+      dependency(AUTH_WORKER).set(flag((yield* probe(AUTH_WORKER)).healthy))
     })
   })

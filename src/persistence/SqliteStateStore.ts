@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { AuditRecord, GENESIS, hashOf, verify } from "../orchestration/Audit.ts"
 import { MAX_TRANSITIONS, StateStore } from "../orchestration/StateStore.ts"
 import type { Transition } from "../orchestration/WorkspaceStatus.ts"
+import * as PersistenceMetrics from "./PersistenceMetrics.ts"
 import { StateDatabase, type Value } from "./StateDatabase.ts"
 
 const PauseRow = Schema.Struct({
@@ -167,6 +168,7 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
             )
             seq += 1
             hash = next
+            PersistenceMetrics.recorded(entry.outcome)
           }),
         read: ({ action, before, limit }) =>
           select(

@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import { existsSync, mkdirSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { migrations } from "./migrations.ts"
+import * as PersistenceMetrics from "./PersistenceMetrics.ts"
 
 /** The state cannot be used, so the server does not start. */
 export class StateError extends Schema.TaggedError<StateError>()("StateError", {
@@ -202,6 +203,7 @@ const make = (folder: string) =>
               }),
             onFailure: (message) => {
               lastError = message
+              PersistenceMetrics.writeFailed(name)
               return Effect.logError("state.write_failed").pipe(
                 Effect.annotateLogs({ write: name, path, error: message })
               )
@@ -211,6 +213,12 @@ const make = (folder: string) =>
       lastError: () => lastError
     })
   })
+
+/** What the state below `folder` consists of: the database, and what SQLite keeps beside it. */
+export const filesOf = (folder: string): readonly [string, string, string] => {
+  const path = join(folder, FILE)
+  return [path, `${path}-wal`, `${path}-shm`]
+}
 
 /** Opens the state below `folder`; fails when another process has it, or when it is newer than this program. */
 export const layer = (folder: string): Layer.Layer<StateDatabase, StateError> =>

@@ -6,7 +6,9 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { readdirSync } from "node:fs"
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import * as GarbageCollection from "./GarbageCollection.ts"
 import { counter, gauge } from "./Metrics.ts"
+import * as ProcessLimits from "./ProcessLimits.ts"
 
 export interface Options {
   /** Of this program. */
@@ -53,6 +55,8 @@ export const layer = ({ version }: Options): Layer.Layer<never> =>
         version,
         node: process.version
       }).set(1)
+      yield* ProcessLimits.take
+      yield* GarbageCollection.watch
       startTime.set((yield* Clock.currentTimeMillis) / MS_PER_SECOND - process.uptime())
 
       let seenCpu = 0

@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import { DirectoryInconsistent, DirectoryUnavailable, type DirectoryError } from "./DirectoryError.ts"
+import * as DirectoryMetrics from "./DirectoryMetrics.ts"
 import * as SnapshotStore from "./SnapshotStore.ts"
 import type { Absence, Entry, Snapshot } from "./SnapshotStore.ts"
 import type { Feature } from "./Workspace.ts"
@@ -414,6 +415,7 @@ export const make = (options: Options) =>
           flying = flight
           return Effect.zipRight(Effect.forkIn(fly(flight), scope), Deferred.await(flight.landed))
         }
+        if (!flying.reading || waiting !== undefined) DirectoryMetrics.refreshShared()
         if (!flying.reading) return join(flying, kind)
         // The refresh under way may have read before the caller's reason arose: it takes the next one (law 3).
         waiting ??= makeFlight(kind, Math.min(flying.inStorm + 1, 30))

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
 import * as Option from "effect/Option"
-import { counters, histograms } from "../telemetry/Metrics.ts"
+import { counter, counters, histograms } from "../telemetry/Metrics.ts"
 import type { DirectoryError } from "./DirectoryError.ts"
 import type { WorkspaceDirectory } from "./WorkspaceDirectory.ts"
 
@@ -26,6 +26,11 @@ const durations = histograms(
   "How long the Auth Worker took to answer a question, its retries included",
   BUCKETS,
   ["call"]
+)
+
+const coalesced = counter(
+  "wso_nudges_coalesced_total",
+  "Refreshes of the desired state that were answered by one which somebody else had asked for"
 )
 
 for (const call of ["list", "changes", "exists"] as const) {
@@ -68,6 +73,9 @@ const measured = <A>(call: Call, effect: Effect.Effect<A, DirectoryError>) =>
       })
     )
   })
+
+/** One more asks for a refresh that is to come anyway. */
+export const refreshShared = (): void => coalesced.add()
 
 /** The directory, measured. */
 export const measure = (directory: WorkspaceDirectory["Type"]): WorkspaceDirectory["Type"] => ({

@@ -15,6 +15,7 @@ import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { DEFAULT_STUCK_MS, EventsQuery, LIVE, METRICS_TYPE, StuckQuery } from "../api/OperatorsApi.ts"
 import { decodeQuery } from "../api/Query.ts"
+import * as HttpMetrics from "../HttpMetrics.ts"
 import { Draining } from "../HttpServer.ts"
 import { Refusal } from "../Refusal.ts"
 import * as ServerSentEvents from "../ServerSentEvents.ts"
@@ -86,8 +87,8 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
     })
 
     const watching = Effect.acquireRelease(
-      Effect.sync(() => ++watchers),
-      () => Effect.sync(() => --watchers)
+      Effect.sync(() => HttpMetrics.watchedBy(++watchers)),
+      () => Effect.sync(() => HttpMetrics.watchedBy(--watchers))
     )
 
     const events = Effect.gen(function* () {

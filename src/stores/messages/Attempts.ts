@@ -13,6 +13,7 @@ import { type Figures, type Followed, type Recorder, untilStopped } from "./Foll
 import { idempotencyKeyOf, type Reply, type UserMessage } from "./Message.ts"
 import { HandlerError, type MessageRequest } from "./MessageHandler.ts"
 import type { LedgerRow } from "./MessageLedger.ts"
+import * as MessageMetrics from "./MessageMetrics.ts"
 import type { Vocabulary } from "./Vocabulary.ts"
 
 export interface AttemptsOptions {
@@ -90,13 +91,24 @@ export const makeAttempts = (options: AttemptsOptions) => {
         })
     )
 
+  const measure = (outcome: Outcome, durationMs: number): void => {
+    if (outcome._tag === "Stopped") return
+    if (outcome._tag === "Replied") {
+      MessageMetrics.attempted(outcome.reply === null ? "dismissed" : "answered", durationMs)
+    } else {
+      const { reason, refused } = outcome.error
+      MessageMetrics.attempted(refused === true ? "refused" : reason, durationMs)
+    }
+  }
+
   /** Answers whether the conversation stays taken, until its answer is committed. */
   const settle = (one: Followed, claimed: LedgerRow, outcome: Outcome) =>
     Effect.gen(function* () {
       const row = one.backlog?.get(claimed.messageId)
+      const now = yield* Clock.currentTimeMillis
+      measure(outcome, now - (claimed.at ?? now))
       // Answered by somebody else meanwhile, or the store is not followed any more.
       if (row === undefined || outcome._tag === "Stopped") return false
-      const now = yield* Clock.currentTimeMillis
       if (outcome._tag === "Failed") {
         const { error } = outcome
         if (error.refused === true) {
