@@ -1,5 +1,7 @@
-/** The documents that are made from code. scripts/openapi.ts and scripts/configuration.ts write them; a test compares. */
+/** The documents that are made from code. The scripts of their names beside this one write them; a test compares. */
 import { format, resolveConfig } from "prettier"
+import { dashboard } from "../spec/dashboards/dashboard.ts"
+import { render } from "../spec/dashboards/Grafana.ts"
 import { Api as AuthWorkerApi } from "../src/auth-worker/Api.ts"
 import { stackVariables, variableDocs, type VariableDoc } from "../src/config.ts"
 import * as OpenApiDocument from "../src/http/OpenApiDocument.ts"
@@ -58,4 +60,11 @@ The Auth Worker's variables are in [src/auth-worker/AuthConfig.ts](../src/auth-w
 export const configurationDocument = async (): Promise<Document> => {
   const path = "docs/configuration.md"
   return { path, text: await format(configuration, { ...(await resolveConfig(path)), parser: "markdown" }) }
+}
+
+/** The dashboard, as Grafana imports it. */
+export const dashboardDocument = async (): Promise<Document> => {
+  const path = "spec/dashboards/workspace-orchestrator.json"
+  const text = JSON.stringify(render(dashboard))
+  return { path, text: await format(text, { ...(await resolveConfig(path)), parser: "json" }) }
 }

@@ -78,10 +78,7 @@ export const make = Effect.gen(function* () {
             seen = id
             return true
           }
-          return Stream.concat(
-            Stream.fromChunk(Chunk.fromIterable(missed)),
-            Stream.filter(live, isNews)
-          )
+          return Stream.concat(Stream.fromChunk(Chunk.fromIterable(missed)), Stream.filter(live, isNews))
         })
       )
   })

@@ -7,9 +7,11 @@ const failures = counters(
   "Writes of the server's own state that failed, by what was to be written",
   ["write"]
 )
-const audited = counters("wso_audit_records_total", "Records that the audit trail has got, by their outcome", [
-  "outcome"
-])
+const audited = counters(
+  "wso_audit_records_total",
+  "Records that the audit trail has got, by their outcome",
+  ["outcome"]
+)
 
 // Zero from the beginning: an alert on an increase sees the first one.
 for (const write of ["approval", "audit", "pause", "removal", "retired", "snapshot", "transitions"]) {

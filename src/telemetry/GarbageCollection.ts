@@ -7,7 +7,9 @@ import { histograms } from "./Metrics.ts"
 const BUCKETS = [0.001, 0.01, 0.1, 1, 2, 5]
 const MS_PER_SECOND = 1_000
 
-const durations = histograms("nodejs_gc_duration_seconds", "Garbage collections, by their kind", BUCKETS, ["kind"])
+const durations = histograms("nodejs_gc_duration_seconds", "Garbage collections, by their kind", BUCKETS, [
+  "kind"
+])
 
 const kinds: ReadonlyMap<unknown, string> = new Map([
   [constants.NODE_PERFORMANCE_GC_MAJOR, "major"],
@@ -20,7 +22,9 @@ for (const kind of kinds.values()) durations(kind)
 /** Node's own types leave out the details that its entries for garbage collection have. */
 const kindOf = (entry: object): string | undefined => {
   const detail = "detail" in entry ? entry.detail : undefined
-  return typeof detail === "object" && detail !== null && "kind" in detail ? kinds.get(detail.kind) : undefined
+  return typeof detail === "object" && detail !== null && "kind" in detail
+    ? kinds.get(detail.kind)
+    : undefined
 }
 
 /** Watches until the scope closes. */

@@ -10,7 +10,10 @@ const memoryLimit = gauge(
   "What this process may have resident: the limit of its control group, else the memory of the machine"
 )
 const heapLimit = gauge("nodejs_heap_size_limit_bytes", "What the JavaScript heap may grow to")
-const maxFiles = gauge("process_max_fds", "Open file descriptors at most; absent where the platform does not tell")
+const maxFiles = gauge(
+  "process_max_fds",
+  "Open file descriptors at most; absent where the platform does not tell"
+)
 
 /** The machine's memory where no control group sets less. */
 export const memoryLimitOf = (constrained: number, total: number): number =>

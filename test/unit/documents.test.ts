@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { describe, expect, it } from "vitest"
-import { configurationDocument, openApiDocuments } from "../../scripts/documents.ts"
+import { configurationDocument, dashboardDocument, openApiDocuments } from "../../scripts/documents.ts"
 import { variableDocs } from "../../src/config.ts"
 
 describe("what is made from code is current", () => {
@@ -10,6 +10,11 @@ describe("what is made from code is current", () => {
 
   it("docs/configuration.md (else: npm run docs:configuration)", async () => {
     const { path, text } = await configurationDocument()
+    expect(await readFile(path, "utf8")).toBe(text)
+  })
+
+  it("spec/dashboards (else: npm run docs:dashboard)", async () => {
+    const { path, text } = await dashboardDocument()
     expect(await readFile(path, "utf8")).toBe(text)
   })
 })

@@ -68,6 +68,10 @@ describe("the metrics of the loop", () => {
         ])
         expect(value("wso_circuit_state", { dependency: "auth-worker", state: "closed" })).toBe(1)
         expect([value("wso_workers"), value("wso_workers_busy")]).toEqual([8, 0])
+        for (const dependency of ["auth-worker", "livestore-sync"]) {
+          expect([dependency, value("wso_dependency_up", { dependency })]).toEqual([dependency, 1])
+        }
+        expect(value("wso_approvals_pending")).toBe(0)
       })
     )
   )
@@ -111,6 +115,7 @@ describe("the metrics of the loop", () => {
         const { value } = yield* scrape
         expect([value("wso_removal_guard_tripped"), value("wso_removal_guard_held_removals")]).toEqual([1, 8])
         expect(value("wso_removal_guard_limit")).toBe(3)
+        expect(value("wso_approvals_pending")).toBe(1)
         expect(value("wso_stores_drift", { kind: "orphaned" })).toBe(8)
       })
     )
@@ -175,6 +180,42 @@ describe("the metrics of the loop", () => {
           down("wso_errors_total", { component: "source", code: "DirectoryUnavailable" })
         ).toBeGreaterThan(0)
         expect((yield* scrape).value("wso_reconcile_consecutive_failures")).toBeGreaterThan(0)
+        expect((yield* scrape).value("wso_dependency_up", { dependency: "auth-worker" })).toBe(0)
+      })
+    )
+  )
+
+  it.effect("show that the sync backend is down once no store hears it any more", () =>
+    inWorld({ workspaces: ["ws-a", "ws-b"] }, (world) =>
+      Effect.gen(function* () {
+        const isUp = Effect.map(scrape, ({ value }) =>
+          value("wso_dependency_up", { dependency: "livestore-sync" })
+        )
+        world.backend.setConnected("ws-a", false)
+        yield* settle
+        expect(yield* isUp).toBe(1)
+        world.backend.setConnected("ws-b", false)
+        yield* settle
+        expect(yield* isUp).toBe(0)
+      })
+    )
+  )
+
+  it.effect("count the nudges that shared a refresh", () =>
+    inWorld({ workspaces: ["ws-a"] }, () =>
+      Effect.gen(function* () {
+        const reconciler = yield* WorkspaceReconciler
+        const increase = yield* increaseOf(
+          Effect.gen(function* () {
+            const nudges = Array.from({ length: 10 }, () => reconciler.nudge("ws-a"))
+            const all = yield* Effect.fork(Effect.all(nudges, { concurrency: "unbounded" }))
+            yield* TestClock.adjust(1_000)
+            yield* all
+          })
+        )
+        // The first has one of its own; the others share it, or the one after it.
+        expect(increase("wso_nudges_coalesced_total")).toBeGreaterThanOrEqual(8)
+        expect(increase("wso_nudges_coalesced_total")).toBeLessThan(10)
       })
     )
   )

@@ -21,4 +21,9 @@ it("says what the process costs, and which version it is", async () => {
   expect(valueOf("process_resident_memory_bytes")).toBeGreaterThan(valueOf("nodejs_heap_size_used_bytes"))
   expect(valueOf("process_cpu_seconds_total")).toBeGreaterThan(0)
   expect(valueOf("nodejs_eventloop_lag_max_seconds")).toBeGreaterThanOrEqual(0)
+  expect(valueOf("wso_memory_limit_bytes")).toBeGreaterThan(valueOf("process_resident_memory_bytes"))
+  expect(valueOf("nodejs_heap_size_limit_bytes")).toBeGreaterThan(valueOf("nodejs_heap_size_used_bytes"))
+  expect(metrics.get("nodejs_gc_duration_seconds")?.samples.map(({ labels }) => labels["kind"])).toContain(
+    "major"
+  )
 })
