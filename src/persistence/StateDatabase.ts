@@ -216,7 +216,7 @@ const make = (folder: string) =>
 
 /** What the state below `folder` consists of: the database, and what SQLite keeps beside it. */
 export const filesOf = (folder: string): readonly [string, string, string] => {
-  const path = join(folder, FILE)
+  const path = join(folder, STATE_FILE)
   return [path, `${path}-wal`, `${path}-shm`]
 }
 
