@@ -8,6 +8,7 @@ import { pipe } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 
 /** EX_CONFIG of sysexits.h: the exit code of a process whose configuration is wrong. */
@@ -524,6 +525,17 @@ export interface ServerConfig {
   /** Whether a terminal may be written to in colours. */
   readonly colour: boolean
   readonly otlpEndpoint: Option.Option<string>
+  /** All of the above as it may be shown to administrators. */
+  readonly effective: ReadonlyArray<EffectiveVariable>
+}
+
+/** A variable as it was taken, for people: a secret is a fingerprint, and a URL has lost its credentials. */
+export interface EffectiveVariable {
+  readonly name: string
+  /** Null: unset, and there is no default. */
+  readonly value: string | null
+  readonly source: "environment" | "file" | "default" | "unset"
+  readonly secret: boolean
 }
 
 /** One variable that stops the start. */
@@ -590,6 +602,41 @@ const secretTextOf = Effect.fnUntraced(function* (env: Environment, name: string
       })
   })
   return Option.filter(Option.some(content.trim()), (text) => text !== "")
+})
+
+const FINGERPRINT_LENGTH = 8
+
+/** Enough to see whether two servers have the same secret, and nothing that opens anything. */
+const fingerprint = (secret: string): string =>
+  `sha256:${createHash("sha256").update(secret).digest("hex").slice(0, FINGERPRINT_LENGTH)}`
+
+/** A URL's credentials and the values of its query are secrets, whatever the variable. */
+const withoutSecrets = (text: string): string =>
+  text.replace(/\/\/[^/@\s]*@/g, "//***@").replace(/([?&][^=&\s]+=)[^&\s#]*/g, "$1***")
+
+const effectiveValue = Effect.fnUntraced(function* (env: Environment, variable: Variable<unknown>) {
+  const { default: byDefault, name, secret: isSecret } = variable
+  const text = yield* isSecret ? secretTextOf(env, name) : Effect.succeed(textOf(env, name))
+  const effective: EffectiveVariable = Option.match(text, {
+    onNone: () => ({
+      name,
+      value: byDefault,
+      source: byDefault === null ? "unset" : "default",
+      secret: isSecret
+    }),
+    onSome: (value) => ({
+      name,
+      value: isSecret
+        ? value
+            .split(",")
+            .map((part) => fingerprint(part.trim()))
+            .join(",")
+        : withoutSecrets(value),
+      source: Option.isSome(textOf(env, name)) ? "environment" : "file",
+      secret: isSecret
+    })
+  })
+  return effective
 })
 
 const read = Effect.fnUntraced(function* <A>(env: Environment, variable: Variable<A>) {
@@ -702,9 +749,13 @@ export const loadConfig = Effect.fnUntraced(function* (
     )
   ]
   if (Arr.isNonEmptyReadonlyArray(unsigned)) return yield* new ConfigErrors({ problems: unsigned })
+  const effective = yield* Effect.forEach(Object.values(variables), (variable) =>
+    effectiveValue(env, variable)
+  ).pipe(Effect.mapError((problem) => new ConfigErrors({ problems: [problem] })))
   const isProduction = values.environment === "production"
   return {
     ...values,
+    effective,
     isProduction,
     colour: Option.isNone(noColor),
     host: Option.getOrElse(host, () => (isProduction ? "0.0.0.0" : "127.0.0.1")),

@@ -25,6 +25,7 @@ import * as OperationsLayer from "./orchestration/OperationsLayer.ts"
 import * as OrchestrationMetrics from "./orchestration/OrchestrationMetrics.ts"
 import * as Pauses from "./orchestration/Pauses.ts"
 import { defaultLimits } from "./orchestration/RemovalGuard.ts"
+import * as ReportsLayer from "./orchestration/ReportsLayer.ts"
 import * as WorkspaceController from "./orchestration/WorkspaceController.ts"
 import * as WorkspaceOrchestrator from "./orchestration/WorkspaceOrchestrator.ts"
 import * as WorkspaceReconciler from "./orchestration/WorkspaceReconciler.ts"
@@ -276,9 +277,15 @@ export const layer = (config: ServerConfig) =>
           drainMs: Math.min(MAX_DRAIN_HTTP_MS, config.shutdownGraceMs * DRAIN_HTTP_SHARE)
         },
         administrators: { tokens: config.serverTokens, isProduction: config.isProduction },
-        webhooks: { secrets: config.webhookSecrets, requireSignature: config.webhookRequireSignature }
+        webhooks: { secrets: config.webhookSecrets, requireSignature: config.webhookRequireSignature },
+        configuration: { variables: config.effective }
       }).pipe(
-        Layer.provide([administration, MessageAdministration.layer, incidents]),
+        Layer.provide([
+          administration,
+          MessageAdministration.layer,
+          incidents,
+          ReportsLayer.layer({ breakers, dataPath: config.dataPath })
+        ]),
         Layer.provide(operations),
         Layer.provideMerge(loop),
         Layer.provide(ProcessMetrics.layer({ version })),

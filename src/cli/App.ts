@@ -16,9 +16,10 @@ import { incidents, notify } from "./commands/Incidents.ts"
 import { circuits, queue, stuck } from "./commands/Machinery.ts"
 import { messages } from "./commands/Messages.ts"
 import { diff, reconcile } from "./commands/Reconcile.ts"
+import { report } from "./commands/Report.ts"
 import { status } from "./commands/Status.ts"
 import { describe, explain, get } from "./commands/Stores.ts"
-import type { AnswerIsNo, WrongUsage } from "./Environment.ts"
+import type { AnswerIsBad, AnswerIsNo, WrongUsage } from "./Environment.ts"
 import { exitCodes } from "./ExitCode.ts"
 import { overview } from "./Overview.ts"
 import { Screen } from "./Screen.ts"
@@ -47,6 +48,7 @@ const root = Command.make("wso").pipe(
     events,
     audit,
     doctor,
+    report,
     backup,
     config
   ])
@@ -57,6 +59,7 @@ const parse = Command.run(root, { name: "wso", version, executable: "wso" })
 type CommandError =
   | ClientError
   | AnswerIsNo
+  | AnswerIsBad
   | WrongUsage
   | ConfigurationWrong
   | RestoreImpossible
@@ -68,7 +71,7 @@ const exitCodeOf = (error: CommandError): Effect.Effect<number, never, Screen> =
     // @effect/cli has printed what is wrong with the arguments.
     if (ValidationError.isValidationError(error)) return exitCodes.trouble.code
     const { say } = yield* Screen
-    if (error._tag !== "AnswerIsNo") yield* say(error.message)
+    if (error._tag !== "AnswerIsNo" && error._tag !== "AnswerIsBad") yield* say(error.message)
     switch (error._tag) {
       case "AnswerIsNo":
         return exitCodes.no.code
@@ -81,6 +84,7 @@ const exitCodeOf = (error: CommandError): Effect.Effect<number, never, Screen> =
         return error.status === 409 || error.status === 429 ? exitCodes.conflict.code : exitCodes.trouble.code
       case "RestoreImpossible":
         return error.inUse ? exitCodes.conflict.code : exitCodes.trouble.code
+      case "AnswerIsBad":
       case "WrongUsage":
       case "AnswerUnexpected":
         return exitCodes.trouble.code

@@ -17,6 +17,9 @@ export const DEFAULT_URL = "http://127.0.0.1:3003"
 /** The answer is no: exit code 1, without a further word. */
 export class AnswerIsNo extends Schema.TaggedError<AnswerIsNo>()("AnswerIsNo", {}) {}
 
+/** The answer is worse than no: exit code 2, without a further word. */
+export class AnswerIsBad extends Schema.TaggedError<AnswerIsBad>()("AnswerIsBad", {}) {}
+
 /** A command that cannot be carried out as it was given: exit code 2. */
 export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", { message: Schema.String }) {}
 

@@ -23,6 +23,7 @@ export const summaries = {
   audit: "Who did what from where; `verify` checks that no record was changed. Exit code 1 if one was.",
   doctor:
     "Check the configuration, the server, the token, the webhook secret and what the server depends on.",
+  report: "Reports: `daily` says how the last day was. Exit code 1 if a check warns, 2 if one fails.",
   backup: "Backups of the server's own state: `create`, `ls`, `verify`; `restore` while it is stopped.",
   config: "The server's configuration: `validate` checks this environment, `list` names every variable.",
   completions: "Completions for bash, zsh or fish, on stdout."

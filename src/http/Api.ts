@@ -11,6 +11,7 @@ import { HealthApi } from "./api/HealthApi.ts"
 import { IncidentsApi } from "./api/IncidentsApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
 import { OperatorsApi } from "./api/OperatorsApi.ts"
+import { ReportsApi } from "./api/ReportsApi.ts"
 import { StoresApi } from "./api/StoresApi.ts"
 import { WebhooksApi } from "./api/WebhooksApi.ts"
 import { version } from "./Version.ts"
@@ -24,6 +25,7 @@ export class Api extends HttpApi.make("workspace-orchestrator")
   .add(WebhooksApi)
   .add(AdminApi)
   .add(BackupsApi)
+  .add(ReportsApi)
   .add(DescriptionApi)
   .annotateContext(
     OpenApi.annotations({

@@ -18,6 +18,7 @@ import type { Administration } from "../orchestration/Administration.ts"
 import type { Backups } from "../orchestration/Backups.ts"
 import type { MessageAdministration } from "../orchestration/MessageAdministration.ts"
 import type { Operations } from "../orchestration/Operations.ts"
+import type { Reports } from "../orchestration/Reports.ts"
 import * as Administrators from "./Administrators.ts"
 import { refusalResponse, REQUEST_ID_HEADER } from "./Answer.ts"
 import { Api } from "./Api.ts"
@@ -29,6 +30,7 @@ import * as HealthHandlers from "./handlers/Health.ts"
 import * as IncidentsHandlers from "./handlers/Incidents.ts"
 import * as MessagesHandlers from "./handlers/Messages.ts"
 import * as OperatorsHandlers from "./handlers/Operators.ts"
+import * as ReportsHandlers from "./handlers/Reports.ts"
 import * as StoresHandlers from "./handlers/Stores.ts"
 import * as WebhookHandlers from "./handlers/Webhooks.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
@@ -40,6 +42,7 @@ export interface Options {
   readonly server: HttpServer.Options
   readonly administrators: Administrators.Options
   readonly webhooks: WebhookHandlers.Options
+  readonly configuration: ReportsHandlers.Options
 }
 
 const NANOS_PER_SECOND = 1e9
@@ -97,7 +100,7 @@ export const layer = (
 ): Layer.Layer<
   HttpServer.HttpServer,
   HttpServer.HttpListenError,
-  Operations | Administration | MessageAdministration | Backups | Incidents
+  Operations | Administration | MessageAdministration | Backups | Reports | Incidents
 > => {
   const handlers = Layer.mergeAll(
     HealthHandlers.layer,
@@ -108,6 +111,7 @@ export const layer = (
     WebhookHandlers.layer(options.webhooks),
     AdminHandlers.layer,
     BackupsHandlers.layer,
+    ReportsHandlers.layer(options.configuration),
     DescriptionHandlers.layer
   )
   return Layer.scoped(HttpServer.HttpServer, make(options)).pipe(

@@ -22,7 +22,9 @@ const problems = async (env: Record<string, string | undefined>) => {
 
 describe("the configuration", () => {
   it("has the contract's defaults in an empty environment", async () => {
-    expect(await loaded({})).toEqual({
+    const { effective, ...config } = await loaded({})
+    expect(effective.map(({ name }) => name)).toEqual(variableDocs.map(({ name }) => name))
+    expect(config).toEqual({
       environment: "development",
       isProduction: false,
       host: "127.0.0.1",
@@ -142,6 +144,7 @@ describe("the configuration", () => {
       WORKSPACE_REMOVAL_GRACE_MS: "1.5",
       REMOVAL_GUARD_WINDOW_MS: "999",
       STORE_DATA_RETENTION_MS: "0x10",
+      STATE_BACKUP_KEEP: "all",
       SHUTDOWN_GRACE_MS: "soon",
       ORCHESTRATION_INCIDENT_DASHBOARD_URL: "dashboard",
       STORE_IDS: "good-id,../bad",
@@ -242,5 +245,33 @@ describe("the configuration", () => {
         expect(reconcileIntervalMs).toBeGreaterThanOrEqual(100)
       })
     )
+  })
+})
+
+describe("the configuration as it is shown", () => {
+  it("says where each value came from, and shows no secret", async () => {
+    const { effective } = await loaded({
+      PORT: "4000",
+      SERVER_BYPASS_TOKEN: "first-token-of-two,second-token",
+      AUTH_WORKER_URL: "https://user:password@auth.example.com",
+      MESSAGE_HANDLER_URL: "https://handler.example.com/h?key=hidden",
+      MESSAGE_HANDLER_SECRET: "whsec_aGlkZGVuLXNlY3JldC1vZi10aGUtdGVzdA=="
+    })
+    const text = JSON.stringify(effective)
+    for (const secret of ["first-token", "second-token", "password", "hidden", "aGlkZGVu"]) {
+      expect(text).not.toContain(secret)
+    }
+    const of = (name: string) => effective.find((variable) => variable.name === name)
+    expect(of("PORT")).toEqual({ name: "PORT", value: "4000", source: "environment", secret: false })
+    expect(of("SHUTDOWN_GRACE_MS")).toMatchObject({ value: "30000", source: "default" })
+    expect(of("WEBHOOK_SECRET")).toEqual({
+      name: "WEBHOOK_SECRET",
+      value: null,
+      source: "unset",
+      secret: true
+    })
+    expect(of("SERVER_BYPASS_TOKEN")?.value).toMatch(/^sha256:[0-9a-f]{8},sha256:[0-9a-f]{8}$/)
+    expect(of("AUTH_WORKER_URL")?.value).toBe("https://***@auth.example.com")
+    expect(of("MESSAGE_HANDLER_URL")?.value).toBe("https://handler.example.com/h?key=***")
   })
 })

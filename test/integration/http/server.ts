@@ -18,6 +18,7 @@ import { Backups, UnknownBackup } from "../../../src/orchestration/Backups.ts"
 import { MessageAdministration } from "../../../src/orchestration/MessageAdministration.ts"
 import { Incidents, NotificationsNotConfigured } from "../../../src/incidents/Incidents.ts"
 import { Operations } from "../../../src/orchestration/Operations.ts"
+import { Reports } from "../../../src/orchestration/Reports.ts"
 import { UnknownMessage } from "../../../src/stores/EventProcessor.ts"
 
 export const TOKEN = "admin-token"
@@ -140,6 +141,24 @@ const quietIncidents: IncidentsService = {
   test: () => new NotificationsNotConfigured()
 }
 
+export type ReportsService = typeof Reports.Service
+
+const quietReports: ReportsService = {
+  daily: Effect.succeed({
+    status: "ok",
+    generatedAt: "2025-02-10T20:15:00.000Z",
+    since: "2025-02-09T20:15:00.000Z",
+    checks: [],
+    errors: []
+  }),
+  verify: Effect.succeed({
+    status: "ok",
+    checkedAt: "2025-02-10T20:15:00.000Z",
+    durationMs: 1,
+    invariants: [{ name: "state-database", holds: true, detail: "whole" }]
+  })
+}
+
 export interface Started {
   readonly url: string
   readonly port: number
@@ -152,6 +171,7 @@ export interface StartOptions {
   readonly operations?: Partial<OperationsService>
   readonly administration?: Partial<AdministrationService>
   readonly messages?: Partial<MessagesService>
+  readonly reports?: Partial<ReportsService>
   readonly backups?: Partial<BackupsService>
   readonly incidents?: Partial<IncidentsService>
   readonly tokens?: ReadonlyArray<string>
@@ -183,10 +203,16 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
       secrets: (options.secrets ?? [SECRET]).map((secret) => Redacted.make(secret)),
       requireSignature: options.requireSignature ?? false,
       ...(options.rate === undefined ? {} : { rate: options.rate })
+    },
+    configuration: {
+      variables: [
+        { name: "SERVER_BYPASS_TOKEN", value: "sha256:01234567", source: "environment", secret: true }
+      ]
     }
   }).pipe(
     Layer.provide(Layer.succeed(Operations, { ...quiet, ...options.operations })),
     Layer.provide(Layer.succeed(MessageAdministration, { ...quietMessages, ...options.messages })),
+    Layer.provide(Layer.succeed(Reports, { ...quietReports, ...options.reports })),
     Layer.provide(Layer.succeed(Backups, { ...quietBackups, ...options.backups })),
     Layer.provide(Layer.succeed(Incidents, { ...quietIncidents, ...options.incidents })),
     Layer.provide(Layer.succeed(Administration, { ...quietAdministration, ...options.administration })),

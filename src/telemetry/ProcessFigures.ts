@@ -1,0 +1,39 @@
+/** What this process uses of what it may use. */
+import * as Effect from "effect/Effect"
+import { statfs } from "node:fs/promises"
+import { totalmem } from "node:os"
+import { getHeapStatistics } from "node:v8"
+
+export interface MemoryFigures {
+  readonly residentBytes: number
+  /** What the container allows, else what the machine has. */
+  readonly residentLimitBytes: number
+  readonly heapBytes: number
+  readonly heapLimitBytes: number
+}
+
+export interface DiskFigures {
+  readonly freeBytes: number
+  readonly totalBytes: number
+}
+
+export const memory = (): MemoryFigures => {
+  const total = totalmem()
+  // Zero, or far beyond what there is, where nothing limits the process.
+  const allowed = process.constrainedMemory()
+  const { rss } = process.memoryUsage()
+  const { heap_size_limit, used_heap_size } = getHeapStatistics()
+  return {
+    residentBytes: rss,
+    residentLimitBytes: allowed > 0 && allowed < total ? allowed : total,
+    heapBytes: used_heap_size,
+    heapLimitBytes: heap_size_limit
+  }
+}
+
+/** The disk of a folder; fails where there is no such folder or the platform does not tell. */
+export const disk = (folder: string): Effect.Effect<DiskFigures, unknown> =>
+  Effect.map(
+    Effect.tryPromise(() => statfs(folder)),
+    ({ bavail, blocks, bsize }) => ({ freeBytes: bavail * bsize, totalBytes: blocks * bsize })
+  )
