@@ -9,9 +9,25 @@ import * as SchemaAST from "effect/SchemaAST"
 /** No more than this many places are named. */
 const MAX_PLACES = 5
 
+const words = (alternatives: ReadonlyArray<string>): string => {
+  const distinct = [...new Set(alternatives)]
+  const last = distinct.pop() ?? "nothing"
+  return distinct.length === 0 ? last : `${distinct.join(", ")} or ${last}`
+}
+
+/** What belongs at a place, in plain words: never the name of a schema, nor how this program writes it down. */
 const expectation = (ast: SchemaAST.AST): string => {
   const description = SchemaAST.getDescriptionAnnotation(ast)
-  return description._tag === "Some" ? description.value : String(ast)
+  if (description._tag === "Some") return description.value
+  // That a field may be left out is no value which its sender could write.
+  if (SchemaAST.isUnion(ast)) {
+    return words(ast.types.filter((type) => !SchemaAST.isUndefinedKeyword(type)).map(expectation))
+  }
+  if (SchemaAST.isLiteral(ast)) return String(ast.literal)
+  if (SchemaAST.isRefinement(ast) || SchemaAST.isTransformation(ast)) return expectation(ast.from)
+  if (SchemaAST.isSuspend(ast)) return expectation(ast.f())
+  if (SchemaAST.isTypeLiteral(ast)) return "a JSON object"
+  return SchemaAST.isTupleType(ast) ? "a list" : "another value"
 }
 
 const isIssues = (
