@@ -6,10 +6,13 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { pipe } from "effect/Function"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
+import * as IpList from "./http/IpList.ts"
+import type { Rate } from "./http/RateLimiter.ts"
 
 /** EX_CONFIG of sysexits.h: the exit code of a process whose configuration is wrong. */
 export const configExitCode = 78
@@ -173,6 +176,62 @@ const storeIds: Kind<ReadonlyArray<string>> = {
   )
 }
 
+/** All parts by the parser, or nothing. */
+const each = <A>(parts: ReadonlyArray<string>, parse: (part: string) => Option.Option<A>) =>
+  Option.all(unique(parts).map(parse))
+
+const networks: Kind<ReadonlyArray<IpList.Network>> = {
+  takes: "comma-separated addresses and networks, IPv4 or IPv6, such as 10.0.0.0/8,2001:db8::1",
+  schema: Schema.transformOrFail(
+    commaSeparated,
+    Schema.Array(
+      Schema.Struct({
+        address: Schema.String,
+        prefix: Schema.Number,
+        family: Schema.Literal("ipv4", "ipv6")
+      })
+    ),
+    {
+      strict: true,
+      decode: (parts, _, ast) =>
+        Option.match(each(parts, IpList.parse), {
+          onNone: () => ParseResult.fail(new ParseResult.Type(ast, parts)),
+          onSome: ParseResult.succeed
+        }),
+      encode: (list) => ParseResult.succeed(list.map(({ address, prefix }) => `${address}/${prefix}`))
+    }
+  )
+}
+
+const TIME_UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: HOUR_MS }
+const MAX_RATE_COUNT = 1_000_000_000
+const MAX_RATE_WINDOW_MS = 24 * HOUR_MS
+
+const parseRate = (text: string): Option.Option<Rate> => {
+  const match = /^(\d{1,10})\/(\d{1,5})([smh])$/.exec(text.replaceAll(" ", ""))
+  const count = Number(match?.[1] ?? 0)
+  const windowMs = Number(match?.[2] ?? 0) * (TIME_UNITS[match?.[3] ?? ""] ?? 0)
+  const isRate = count >= 1 && count <= MAX_RATE_COUNT && windowMs >= 1_000 && windowMs <= MAX_RATE_WINDOW_MS
+  return isRate ? Option.some({ count, windowMs }) : Option.none()
+}
+
+const rate: Kind<Rate> = {
+  takes: "a number of requests in a time, such as 600/1m (s, m or h; at most 24h)",
+  schema: Schema.transformOrFail(
+    Schema.String,
+    Schema.Struct({ count: Schema.Number, windowMs: Schema.Number }),
+    {
+      strict: true,
+      decode: (text, _, ast) =>
+        Option.match(parseRate(text), {
+          onNone: () => ParseResult.fail(new ParseResult.Type(ast, text)),
+          onSome: ParseResult.succeed
+        }),
+      encode: ({ count, windowMs }) => ParseResult.succeed(`${count}/${windowMs / 1_000}s`)
+    }
+  )
+}
+
 /** Two secrets may be active at a time, so that one can be replaced without a gap. */
 const MAX_ACTIVE_SECRETS = 2
 
@@ -242,6 +301,52 @@ export const variables = {
     "2000",
     "How long a webhook waits for its workspace to settle before it is answered with 202."
   ),
+  webhookRateLimit: withDefault(
+    "WEBHOOK_RATE_LIMIT",
+    rate,
+    "5000/5s",
+    "How many authenticated webhooks are admitted from all senders together; what comes above is answered 429."
+  ),
+  webhookSourceRateLimit: withDefault(
+    "WEBHOOK_SOURCE_RATE_LIMIT",
+    rate,
+    "2500/5s",
+    "How many webhooks are looked at from one address, authenticated or not."
+  ),
+  adminRateLimit: withDefault(
+    "ADMIN_RATE_LIMIT",
+    rate,
+    "1200/1m",
+    "How many requests to the admin API are admitted from one address."
+  ),
+  readRateLimit: withDefault(
+    "READ_RATE_LIMIT",
+    rate,
+    "30000/1m",
+    "How many other requests are admitted from one address; the probes and the metrics are not limited."
+  ),
+  authFailureRateLimit: withDefault(
+    "AUTH_FAILURE_RATE_LIMIT",
+    rate,
+    "30/1m",
+    "How many wrong tokens, and how many wrong webhook proofs, are looked at from one address."
+  ),
+  trustedProxies: list(
+    "TRUSTED_PROXIES",
+    networks,
+    "The proxies whose X-Forwarded-For is believed, so that limits, lists and the audit trail see the client. Unset: nobody's."
+  ),
+  webhookIpAllow: list(
+    "WEBHOOK_IP_ALLOW",
+    networks,
+    "From where webhooks may come; others are answered 403. Unset: from everywhere."
+  ),
+  adminIpAllow: list(
+    "ADMIN_IP_ALLOW",
+    networks,
+    "From where administrators may come; elsewhere the admin API answers 403 and the token shows nothing. Unset: from everywhere."
+  ),
+  ipDeny: list("IP_DENY", networks, "Who is answered 403 whatever is asked."),
   reconcileEnabled: withDefault(
     "WORKSPACE_RECONCILE_ENABLED",
     flag,
@@ -487,6 +592,17 @@ export interface ServerConfig {
   readonly webhookSecrets: ReadonlyArray<Redacted.Redacted>
   readonly webhookRequireSignature: boolean
   readonly webhookWaitMs: number
+  readonly webhookRateLimit: Rate
+  /** Of one address, as those below. */
+  readonly webhookSourceRateLimit: Rate
+  readonly adminRateLimit: Rate
+  readonly readRateLimit: Rate
+  readonly authFailureRateLimit: Rate
+  readonly trustedProxies: ReadonlyArray<IpList.Network>
+  /** Empty: everywhere. */
+  readonly webhookIpAllow: ReadonlyArray<IpList.Network>
+  readonly adminIpAllow: ReadonlyArray<IpList.Network>
+  readonly ipDeny: ReadonlyArray<IpList.Network>
   readonly reconcileEnabled: boolean
   readonly reconcileIntervalMs: number
   readonly manualReconcileMinIntervalMs: number
@@ -538,6 +654,30 @@ export interface EffectiveVariable {
   readonly secret: boolean
 }
 
+/** The active secrets of one variable. */
+export interface ActiveSecrets {
+  readonly variable: string
+  readonly values: ReadonlyArray<Redacted.Redacted>
+}
+
+const isSecretText = (value: unknown): value is Redacted.Redacted =>
+  Redacted.isRedacted(value) && typeof Redacted.value(value) === "string"
+
+const secretsIn = (values: Readonly<Record<string, unknown>>): ReadonlyArray<ActiveSecrets> =>
+  Object.entries<Variable<unknown>>(variables).flatMap(([key, variable]) => {
+    if (!variable.secret) return []
+    const value = Option.isOption(values[key]) ? Option.toArray(values[key]) : values[key]
+    return [{ variable: variable.name, values: Array.isArray(value) ? value.filter(isSecretText) : [] }]
+  })
+
+/** Every variable of a configuration that takes secrets, with those that are active. */
+export const secretsOf = (config: ServerConfig): ReadonlyArray<ActiveSecrets> => secretsIn({ ...config })
+
+/** What Standard Webhooks asks for, and more than anybody guesses. */
+const MIN_SECRET_BYTES = 24
+/** `aaaaaaaa…` and `changechangechange…` are long enough and no secret. */
+const MIN_SECRET_VARIETY = 8
+
 /** One variable that stops the start. */
 export class ConfigProblem extends Schema.TaggedError<ConfigProblem>()("ConfigProblem", {
   variable: Schema.String,
@@ -569,6 +709,26 @@ const shown = (value: string): string => {
       : `${withoutCredentials.slice(0, MAX_SHOWN_LENGTH)}…`
   )
 }
+
+/** Whether somebody could guess it. The key of a `whsec_` secret is what its base64 stands for. */
+const isWeak = (secret: Redacted.Redacted): boolean => {
+  const text = Redacted.value(secret)
+  const encoded = /^whsec_(.*)$/.exec(text)?.[1]
+  const bytes = encoded === undefined ? Buffer.byteLength(text) : Buffer.from(encoded, "base64").length
+  return bytes < MIN_SECRET_BYTES || new Set(encoded ?? text).size < MIN_SECRET_VARIETY
+}
+
+const weakSecrets = (secrets: ReadonlyArray<ActiveSecrets>): ReadonlyArray<ConfigProblem> =>
+  secrets
+    .filter(({ values }) => values.some(isWeak))
+    .map(
+      ({ variable }) =>
+        new ConfigProblem({
+          variable,
+          got: "a value that is not shown",
+          takes: `in production secrets of at least ${MIN_SECRET_BYTES} bytes with ${MIN_SECRET_VARIETY} different characters, such as \`openssl rand -base64 32\` gives`
+        })
+    )
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -690,6 +850,15 @@ export const loadConfig = Effect.fnUntraced(function* (
       webhookSecrets: of(variables.webhookSecrets),
       webhookRequireSignature: of(variables.webhookRequireSignature),
       webhookWaitMs: of(variables.webhookWaitMs),
+      webhookRateLimit: of(variables.webhookRateLimit),
+      webhookSourceRateLimit: of(variables.webhookSourceRateLimit),
+      adminRateLimit: of(variables.adminRateLimit),
+      readRateLimit: of(variables.readRateLimit),
+      authFailureRateLimit: of(variables.authFailureRateLimit),
+      trustedProxies: of(variables.trustedProxies),
+      webhookIpAllow: of(variables.webhookIpAllow),
+      adminIpAllow: of(variables.adminIpAllow),
+      ipDeny: of(variables.ipDeny),
       reconcileEnabled: of(variables.reconcileEnabled),
       reconcileIntervalMs: of(variables.reconcileIntervalMs),
       manualReconcileMinIntervalMs: of(variables.manualReconcileMinIntervalMs),
@@ -734,7 +903,9 @@ export const loadConfig = Effect.fnUntraced(function* (
       return new ConfigErrors({ problems: [first, ...others] })
     })
   )
-  const unsigned = [
+  const isProduction = values.environment === "production"
+  const problems = [
+    ...(isProduction ? weakSecrets(secretsIn(values)) : []),
     ...missingSecret(
       variables.messageHandlerUrl,
       values.messageHandlerUrl,
@@ -748,11 +919,10 @@ export const loadConfig = Effect.fnUntraced(function* (
       values.notifyWebhookSecrets
     )
   ]
-  if (Arr.isNonEmptyReadonlyArray(unsigned)) return yield* new ConfigErrors({ problems: unsigned })
+  if (Arr.isNonEmptyReadonlyArray(problems)) return yield* new ConfigErrors({ problems })
   const effective = yield* Effect.forEach(Object.values(variables), (variable) =>
     effectiveValue(env, variable)
   ).pipe(Effect.mapError((problem) => new ConfigErrors({ problems: [problem] })))
-  const isProduction = values.environment === "production"
   return {
     ...values,
     effective,

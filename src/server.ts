@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { ConfigErrors, ConfigProblem, type ServerConfig } from "./config.ts"
+import { ConfigErrors, ConfigProblem, secretsOf, type ServerConfig } from "./config.ts"
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
@@ -18,8 +18,10 @@ import { version } from "./http/Version.ts"
 import * as Incidents from "./incidents/Incidents.ts"
 import * as AdministrationLayer from "./orchestration/AdministrationLayer.ts"
 import * as AuditWatch from "./orchestration/AuditWatch.ts"
+import * as Credentials from "./orchestration/Credentials.ts"
 import * as DataRetention from "./orchestration/DataRetention.ts"
 import * as EventFeed from "./orchestration/EventFeed.ts"
+import * as Lockdown from "./orchestration/Lockdown.ts"
 import * as MessageAdministration from "./orchestration/MessageAdministration.ts"
 import * as OperationsLayer from "./orchestration/OperationsLayer.ts"
 import * as OrchestrationMetrics from "./orchestration/OrchestrationMetrics.ts"
@@ -132,6 +134,16 @@ const loadWorkspaceModule = (config: ServerConfig) =>
       )
     )
   )
+
+/** The secrets that others prove themselves with to this server; it only sends the others. */
+const PRESENTED: ReadonlySet<string> = new Set(["SERVER_BYPASS_TOKEN", "WEBHOOK_SECRET"])
+
+const credentialsOf = (config: ServerConfig): ReadonlyArray<Credentials.Credential> =>
+  secretsOf(config).map(({ values, variable }) => ({
+    variable,
+    values,
+    isPresented: PRESENTED.has(variable)
+  }))
 
 type LoadedModule = Option.Option<WorkspaceModule.WorkspaceModule>
 
@@ -258,7 +270,7 @@ export const layer = (config: ServerConfig) =>
         pinned: config.storeIds,
         breaker
       }).pipe(Layer.provide(directoryLayer(config)))
-      const operators = Layer.merge(Pauses.layer, EventFeed.layer)
+      const operators = Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer)
       const state = SqliteBackups.layer({ dataPath: config.dataPath, keep: config.stateBackupKeep }).pipe(
         Layer.provideMerge(
           Layer.mergeAll(
@@ -278,13 +290,27 @@ export const layer = (config: ServerConfig) =>
         },
         administrators: { tokens: config.serverTokens, isProduction: config.isProduction },
         webhooks: { secrets: config.webhookSecrets, requireSignature: config.webhookRequireSignature },
-        configuration: { variables: config.effective }
+        configuration: { variables: config.effective },
+        addresses: {
+          trustedProxies: config.trustedProxies,
+          webhookAllow: config.webhookIpAllow,
+          adminAllow: config.adminIpAllow,
+          deny: config.ipDeny
+        },
+        limits: {
+          webhook: config.webhookRateLimit,
+          webhookSource: config.webhookSourceRateLimit,
+          admin: config.adminRateLimit,
+          read: config.readRateLimit,
+          authFailure: config.authFailureRateLimit
+        }
       }).pipe(
         Layer.provide([
           administration,
           MessageAdministration.layer,
           incidents,
-          ReportsLayer.layer({ breakers, dataPath: config.dataPath })
+          ReportsLayer.layer({ breakers, dataPath: config.dataPath }),
+          Credentials.layer(credentialsOf(config))
         ]),
         Layer.provide(operations),
         Layer.provideMerge(loop),

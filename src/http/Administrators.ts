@@ -7,9 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import { Credentials } from "../orchestration/Credentials.ts"
 import type { Actor } from "../orchestration/Operations.ts"
+import { AddressRules } from "./AddressRules.ts"
 import * as AdminAuthentication from "./AdminAuthentication.ts"
+import { UNKNOWN_ADDRESS } from "./ClientAddress.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
+import { Limits, tooMany } from "./Limits.ts"
 import { Refusal, unauthorized } from "./Refusal.ts"
 
 export interface Options {
@@ -19,7 +23,15 @@ export interface Options {
   readonly isProduction: boolean
 }
 
+/** As the environment names the tokens. */
+const TOKEN_VARIABLE = "SERVER_BYPASS_TOKEN"
+const FAILURES = "admin-auth-failure"
+
 type Request = HttpServerRequest.HttpServerRequest
+
+/** The client's own address: the gate has looked behind our proxies. */
+const addressOf = ({ remoteAddress }: Request): string =>
+  Option.getOrElse(remoteAddress, () => UNKNOWN_ADDRESS)
 
 export class Administrators extends Context.Tag("workspace-orchestrator/http/Administrators")<
   Administrators,
@@ -47,30 +59,66 @@ const refused = unauthorized("The admin token is missing or wrong.", {
 /** All administrators hold the same token; who of them asks is what they say in `X-Actor`. */
 const actorOf = (request: Request): Actor => {
   const name = request.headers["x-actor"] ?? ""
-  return {
-    name: /^[\w.@:+-]{1,64}$/.test(name) ? name : "admin",
-    address: Option.getOrElse(request.remoteAddress, () => "unknown")
-  }
+  return { name: /^[\w.@:+-]{1,64}$/.test(name) ? name : "admin", address: addressOf(request) }
 }
 
-export const make = ({ isProduction, tokens }: Options): typeof Administrators.Service => {
-  const isAdministrator = AdminAuthentication.make(tokens)
-  const asked = HttpServerRequest.HttpServerRequest
-  const refuse = ({ headers }: Request): Effect.Effect<never, Refusal> => {
-    const presented = headers["authorization"] ?? headers["x-server-token"]
-    HttpMetrics.adminRefused(presented === undefined ? "missing" : "wrong")
-    return Effect.fail(refused)
-  }
-  const mayRead = Effect.map(asked, ({ headers }) => !isProduction || isAdministrator(headers))
-  return {
-    require: Effect.flatMap(asked, (request) => {
-      if (tokens.length === 0) return Effect.fail(notConfigured)
-      return isAdministrator(request.headers) ? Effect.succeed(actorOf(request)) : refuse(request)
-    }),
-    requireReader: Effect.flatMap(mayRead, (may) => (may ? Effect.void : Effect.flatMap(asked, refuse))),
-    mayRead
-  }
-}
+/** What a request's proof of identity came to. */
+type Identity = "administrator" | Refusal
 
-export const layer = (options: Options): Layer.Layer<Administrators> =>
-  Layer.succeed(Administrators, make(options))
+export const make = ({ isProduction, tokens }: Options) =>
+  Effect.gen(function* () {
+    const addresses = yield* AddressRules
+    const limits = yield* Limits
+    const credentials = yield* Credentials
+    const tokenOf = AdminAuthentication.make(tokens)
+    const asked = HttpServerRequest.HttpServerRequest
+
+    /** Who has failed too often is not looked at, or a secret could be guessed by trying (wrong ones only count). */
+    const identify = (request: Request): Effect.Effect<Identity> =>
+      Effect.gen(function* () {
+        if (!AdminAuthentication.isPresented(request.headers)) {
+          HttpMetrics.adminRefused("missing")
+          return refused
+        }
+        const address = addressOf(request)
+        const unlisted = addresses.refusal("admin", address)
+        if (unlisted !== undefined) return unlisted
+        const retryAfterMs = yield* limits.check(FAILURES, address)
+        if (retryAfterMs > 0)
+          return tooMany("TOO_MANY_FAILURES", "wrong tokens from this address", retryAfterMs)
+        const place = tokenOf(request.headers)
+        if (Option.isSome(place)) {
+          credentials.used(TOKEN_VARIABLE, place.value)
+          return "administrator"
+        }
+        yield* limits.take(FAILURES, address)
+        HttpMetrics.adminRefused("wrong")
+        return refused
+      })
+
+    const reading = Effect.flatMap(asked, (request): Effect.Effect<Identity> =>
+      isProduction ? identify(request) : Effect.succeed("administrator")
+    )
+    return Administrators.of({
+      require: Effect.gen(function* () {
+        const request = yield* asked
+        if (tokens.length === 0) return yield* notConfigured
+        const identity = yield* identify(request)
+        return identity === "administrator" ? actorOf(request) : yield* identity
+      }),
+      requireReader: Effect.flatMap(reading, (identity) =>
+        identity === "administrator" ? Effect.void : Effect.fail(identity)
+      ),
+      mayRead: Effect.gen(function* () {
+        const { headers } = yield* asked
+        // Strangers may ask for the health without a proof; that is no failure of one.
+        if (isProduction && !AdminAuthentication.isPresented(headers)) return false
+        return (yield* reading) === "administrator"
+      })
+    })
+  })
+
+export const layer = (
+  options: Options
+): Layer.Layer<Administrators, never, AddressRules | Limits | Credentials> =>
+  Layer.effect(Administrators, make(options))

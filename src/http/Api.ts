@@ -12,6 +12,7 @@ import { IncidentsApi } from "./api/IncidentsApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
 import { OperatorsApi } from "./api/OperatorsApi.ts"
 import { ReportsApi } from "./api/ReportsApi.ts"
+import { SecurityApi } from "./api/SecurityApi.ts"
 import { StoresApi } from "./api/StoresApi.ts"
 import { WebhooksApi } from "./api/WebhooksApi.ts"
 import { version } from "./Version.ts"
@@ -26,6 +27,7 @@ export class Api extends HttpApi.make("workspace-orchestrator")
   .add(AdminApi)
   .add(BackupsApi)
   .add(ReportsApi)
+  .add(SecurityApi)
   .add(DescriptionApi)
   .annotateContext(
     OpenApi.annotations({

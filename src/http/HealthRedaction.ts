@@ -15,6 +15,7 @@ const BLOCKS = new Set([
   "manualReconcile",
   "removalGuard",
   "circuitBreakers",
+  "lockdown",
   "queue"
 ])
 

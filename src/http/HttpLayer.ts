@@ -16,13 +16,16 @@ import * as Predicate from "effect/Predicate"
 import type { Incidents } from "../incidents/Incidents.ts"
 import type { Administration } from "../orchestration/Administration.ts"
 import type { Backups } from "../orchestration/Backups.ts"
+import type { Credentials } from "../orchestration/Credentials.ts"
 import type { MessageAdministration } from "../orchestration/MessageAdministration.ts"
 import type { Operations } from "../orchestration/Operations.ts"
 import type { Reports } from "../orchestration/Reports.ts"
+import * as AddressRules from "./AddressRules.ts"
 import * as Administrators from "./Administrators.ts"
 import { refusalResponse, REQUEST_ID_HEADER } from "./Answer.ts"
 import { Api } from "./Api.ts"
 import { WEBHOOK_PATH } from "./api/WebhooksApi.ts"
+import * as Gate from "./Gate.ts"
 import * as AdminHandlers from "./handlers/Admin.ts"
 import * as BackupsHandlers from "./handlers/Backups.ts"
 import * as DescriptionHandlers from "./handlers/Description.ts"
@@ -31,10 +34,12 @@ import * as IncidentsHandlers from "./handlers/Incidents.ts"
 import * as MessagesHandlers from "./handlers/Messages.ts"
 import * as OperatorsHandlers from "./handlers/Operators.ts"
 import * as ReportsHandlers from "./handlers/Reports.ts"
+import * as SecurityHandlers from "./handlers/Security.ts"
 import * as StoresHandlers from "./handlers/Stores.ts"
 import * as WebhookHandlers from "./handlers/Webhooks.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import * as HttpServer from "./HttpServer.ts"
+import * as Limits from "./Limits.ts"
 import { internal, type Refusal } from "./Refusal.ts"
 import * as Unrouted from "./Unrouted.ts"
 
@@ -43,6 +48,8 @@ export interface Options {
   readonly administrators: Administrators.Options
   readonly webhooks: WebhookHandlers.Options
   readonly configuration: ReportsHandlers.Options
+  readonly addresses: AddressRules.Options
+  readonly limits: Limits.Options
 }
 
 const NANOS_PER_SECOND = 1e9
@@ -87,7 +94,8 @@ const make = (options: Options) =>
     const identified = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
       Effect.annotateLogs(answered, "requestId", headers[REQUEST_ID_HEADER])
     )
-    const listener = yield* NodeHttpServer.makeHandler(measured(identified))
+    const gate = yield* Gate.make
+    const listener = yield* NodeHttpServer.makeHandler(measured(gate(identified)))
     return yield* HttpServer.make(listener, options.server)
   })
 
@@ -100,7 +108,7 @@ export const layer = (
 ): Layer.Layer<
   HttpServer.HttpServer,
   HttpServer.HttpListenError,
-  Operations | Administration | MessageAdministration | Backups | Reports | Incidents
+  Operations | Administration | MessageAdministration | Backups | Reports | Incidents | Credentials
 > => {
   const handlers = Layer.mergeAll(
     HealthHandlers.layer,
@@ -112,6 +120,7 @@ export const layer = (
     AdminHandlers.layer,
     BackupsHandlers.layer,
     ReportsHandlers.layer(options.configuration),
+    SecurityHandlers.layer,
     DescriptionHandlers.layer
   )
   return Layer.scoped(HttpServer.HttpServer, make(options)).pipe(
@@ -122,7 +131,10 @@ export const layer = (
       HttpApiBuilder.Middleware.layer,
       PlatformServer.layerContext,
       HttpRouter.setRouterConfig(routerConfig),
-      Administrators.layer(options.administrators),
+      Layer.provideMerge(
+        Administrators.layer(options.administrators),
+        Layer.merge(AddressRules.layer(options.addresses), Limits.layer(options.limits))
+      ),
       Layer.effect(HttpServer.Draining, Deferred.make<void>())
     ])
   )

@@ -14,19 +14,34 @@ export interface Options {
 export interface TokenBucket {
   /** Takes one token: 0, or the milliseconds until there is one. Never waits. */
   readonly take: Effect.Effect<number>
+  /** As `take`, without taking. */
+  readonly peek: Effect.Effect<number>
+  /** How many tokens are taken out of it and have not come back, as of a time in epoch milliseconds. */
+  readonly used: (now: number) => number
 }
 
 export const make = ({ burst, perSecond }: Options): TokenBucket => {
   let tokens = burst
   let refilledAt: number | undefined
+  const refill = (now: number): void => {
+    const elapsedMs = Math.max(0, now - (refilledAt ?? now))
+    refilledAt = now
+    tokens = Math.min(burst, tokens + (elapsedMs * perSecond) / 1_000)
+  }
+  const missingMs = (): number => (tokens < 1 ? Math.ceil(((1 - tokens) * 1_000) / perSecond) : 0)
+  const peek = Effect.map(Clock.currentTimeMillis, (now) => {
+    refill(now)
+    return missingMs()
+  })
   return {
-    take: Effect.map(Clock.currentTimeMillis, (now) => {
-      const elapsedMs = Math.max(0, now - (refilledAt ?? now))
-      refilledAt = now
-      tokens = Math.min(burst, tokens + (elapsedMs * perSecond) / 1_000)
-      if (tokens < 1) return Math.ceil(((1 - tokens) * 1_000) / perSecond)
-      tokens -= 1
-      return 0
-    })
+    peek,
+    take: Effect.map(peek, (waitMs) => {
+      if (waitMs === 0) tokens -= 1
+      return waitMs
+    }),
+    used: (now) => {
+      refill(now)
+      return burst - tokens
+    }
   }
 }

@@ -28,6 +28,8 @@ export interface Options {
 export interface Authenticated {
   /** The sender's id of this message, the same on every attempt; None without a signature. */
   readonly webhookId: Option.Option<string>
+  /** Which of the secrets it was proved with, by its place. */
+  readonly secret: number
 }
 
 /** Why a webhook was refused: for the log. Only `stale` says anything to the sender, whose signature was right. */
@@ -68,7 +70,7 @@ export const signedHeaders = (secret: Redacted.Redacted, id: string, body: Uint8
  */
 export const make = ({ requireSignature, secrets }: Options) => {
   const plain = secrets.map(Redacted.value)
-  const isSecret = matcher(plain)
+  const secretOf = matcher(plain)
   const keys = plain.map(keyOf)
 
   const checkSignature = (
@@ -80,17 +82,17 @@ export const make = ({ requireSignature, secrets }: Options) => {
     const timestamp = headerOf(headers, "webhook-timestamp")
     if (id === "" || id.length > MAX_ID_LENGTH || !/^\d{1,12}$/.test(timestamp))
       return Either.left("malformed")
-    const isSignature = matcher(keys.map((key) => signatureOf(key, id, timestamp, body)))
-    let passes = false
+    const secretOfSignature = matcher(keys.map((key) => signatureOf(key, id, timestamp, body)))
+    let passed = Option.none<number>()
     for (const signature of headerOf(headers, "webhook-signature").split(" ", MAX_SIGNATURES)) {
-      if (signature.startsWith(SIGNATURE_PREFIX)) {
-        passes = isSignature(signature.slice(SIGNATURE_PREFIX.length)) || passes
-      }
+      if (!signature.startsWith(SIGNATURE_PREFIX)) continue
+      const secret = secretOfSignature(signature.slice(SIGNATURE_PREFIX.length))
+      passed = Option.orElse(passed, () => secret)
     }
-    if (!passes) return Either.left("signature")
+    if (Option.isNone(passed)) return Either.left("signature")
     const ageSeconds = Math.abs(Math.floor(nowMs / 1_000) - Number(timestamp))
     return ageSeconds <= TIMESTAMP_TOLERANCE_SECONDS
-      ? Either.right({ webhookId: Option.some(id) })
+      ? Either.right({ webhookId: Option.some(id), secret: passed.value })
       : Either.left("stale")
   }
 
@@ -104,7 +106,10 @@ export const make = ({ requireSignature, secrets }: Options) => {
     }
     const presented = headerOf(headers, "x-webhook-secret")
     if (presented === "") return Either.left("missing")
-    if (!isSecret(presented)) return Either.left("secret")
-    return requireSignature ? Either.left("unsigned") : Either.right({ webhookId: Option.none() })
+    const secret = secretOf(presented)
+    if (Option.isNone(secret)) return Either.left("secret")
+    return requireSignature
+      ? Either.left("unsigned")
+      : Either.right({ webhookId: Option.none(), secret: secret.value })
   }
 }

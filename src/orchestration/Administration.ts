@@ -123,6 +123,13 @@ export interface PauseView {
   readonly expiresAt: string | null
 }
 
+/** Times are ISO 8601. */
+export interface LockdownView {
+  readonly reason: string
+  readonly actor: string
+  readonly since: string
+}
+
 export interface QueueView {
   readonly depth: number
   readonly byPriority: Readonly<Record<string, number>>
@@ -212,6 +219,15 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
     ) => Effect.Effect<PauseView>
     /** Ends a pause and looks at everything again, slowly at first. False: nothing was paused. */
     readonly resume: (storeId: string | null, actor: Actor) => Effect.Effect<boolean>
+    /** Null while nothing is locked down. */
+    readonly lockdown: () => LockdownView | null
+    /** Locks every mutating call but the lifting; one that stands is left as it is. */
+    readonly lockDown: (
+      reason: string,
+      actor: Actor
+    ) => Effect.Effect<{ readonly isNew: boolean; readonly lockdown: LockdownView }>
+    /** Lifts the lockdown, answers it, and begins a run of the whole loop; null: there was none. */
+    readonly liftLockdown: (reason: string, actor: Actor) => Effect.Effect<LockdownView | null>
     readonly audit: (query: AuditQuery) => Effect.Effect<ReadonlyArray<AuditRecord>>
     readonly verifyAudit: Effect.Effect<Verification>
     readonly queue: Effect.Effect<QueueView>

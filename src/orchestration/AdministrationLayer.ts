@@ -15,6 +15,7 @@ import {
   UnknownBreaker,
   UnknownWorkspace,
   type BreakerView,
+  type LockdownView,
   type PauseView,
   type Plan,
   type Probe
@@ -22,16 +23,17 @@ import {
 import type { AuditEntry } from "./Audit.ts"
 import { EventFeed } from "./EventFeed.ts"
 import { blockers, summarize, type Situation } from "./Explain.ts"
+import { Lockdown } from "./Lockdown.ts"
 import { Operations, ReconcilerDisabled, type Actor } from "./Operations.ts"
 import { Pauses } from "./Pauses.ts"
 import * as SelfTest from "./SelfTest.ts"
 import * as StateMetrics from "./StateMetrics.ts"
-import { StateStore, type Pause } from "./StateStore.ts"
+import { StateStore, type LockdownState, type Pause } from "./StateStore.ts"
 import { iso } from "./StoreRows.ts"
 import type { DesiredView } from "./Views.ts"
 import { WorkspaceController } from "./WorkspaceController.ts"
 import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
-import type { WorkspaceReconciler } from "./WorkspaceReconciler.ts"
+import { WorkspaceReconciler } from "./WorkspaceReconciler.ts"
 import { holdMessage } from "./WorkspaceStatus.ts"
 
 export interface Options {
@@ -59,6 +61,12 @@ const pauseView = (pause: Pause): PauseView => ({
   expiresAt: iso(pause.expiresAt)
 })
 
+const lockdownView = ({ actor, reason, since }: LockdownState): LockdownView => ({
+  reason,
+  actor,
+  since: isoOf(since)
+})
+
 const breakerView = (status: CircuitBreaker.Status): BreakerView => ({
   name: status.name,
   state: status.state,
@@ -84,6 +92,8 @@ export const make = (options: Options) =>
     const orchestrator = yield* WorkspaceOrchestrator
     const operations = yield* Operations
     const pauses = yield* Pauses
+    const lockdown = yield* Lockdown
+    const reconciler = yield* WorkspaceReconciler
     const state = yield* StateStore
     const feed = yield* EventFeed
     const owns = options.owns ?? (() => true)
@@ -398,6 +408,45 @@ export const make = (options: Options) =>
         return wasPaused
       })
 
+    /** What was refused meanwhile is made good by one whole run (law 1). */
+    const catchUp = Option.isSome(options.disabled)
+      ? Effect.void
+      : reconciler.reconcile.pipe(
+          // A run that is in flight, or a source that does not answer: the loop comes round by itself.
+          Effect.ignore,
+          Effect.forkIn(yield* Effect.scope),
+          Effect.asVoid
+        )
+
+    const lockDown: Administration["Type"]["lockDown"] = (reason, actor) =>
+      Effect.gen(function* () {
+        const since = yield* Clock.currentTimeMillis
+        const asked = { reason, actor: actor.name, since }
+        const standing = yield* lockdown.lock(asked)
+        const isNew = standing === asked
+        yield* record(actor, {
+          action: "lockdown.begun",
+          subject: "",
+          detail: reason,
+          outcome: isNew ? "succeeded" : "refused"
+        })
+        return { isNew, lockdown: lockdownView(standing) }
+      })
+
+    const liftLockdown: Administration["Type"]["liftLockdown"] = (reason, actor) =>
+      Effect.gen(function* () {
+        const lifted = yield* lockdown.lift
+        yield* record(actor, {
+          action: "lockdown.lifted",
+          subject: "",
+          detail: reason,
+          outcome: lifted === undefined ? "refused" : "succeeded"
+        })
+        if (lifted === undefined) return null
+        yield* catchUp
+        return lockdownView(lifted)
+      })
+
     const stuck: Administration["Type"]["stuck"] = (olderThanMs) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
@@ -493,6 +542,12 @@ export const make = (options: Options) =>
       approve,
       pause,
       resume,
+      lockdown: () => {
+        const standing = lockdown.current()
+        return standing === undefined ? null : lockdownView(standing)
+      },
+      lockDown,
+      liftLockdown,
       audit: state.audit.read,
       verifyAudit: state.audit.verify,
       queue: Effect.gen(function* () {
@@ -562,6 +617,7 @@ export const layer = (
   | WorkspaceReconciler
   | Operations
   | Pauses
+  | Lockdown
   | StateStore
   | EventFeed
 > => Layer.scoped(Administration, make(options))

@@ -19,6 +19,7 @@ import {
   type ManualRun,
   type StoresQuery
 } from "./Operations.ts"
+import { Lockdown } from "./Lockdown.ts"
 import { Pauses } from "./Pauses.ts"
 import { StateStore } from "./StateStore.ts"
 import { healthRow, iso, storesRow } from "./StoreRows.ts"
@@ -96,6 +97,7 @@ export const make = (options: Options) =>
     const orchestrator = yield* WorkspaceOrchestrator
     const reconciler = yield* WorkspaceReconciler
     const pauses = yield* Pauses
+    const lockdown = yield* Lockdown
     const state = yield* StateStore
 
     let lastTriggeredAt: number | null = null
@@ -228,6 +230,7 @@ export const make = (options: Options) =>
         healthRow(storeId, manager.view(storeId), processor.processing(storeId), now)
       )
       const paused = pauses.list()
+      const locked = lockdown.current()
       const persistence = state.health()
       const isDegraded =
         !convergence.converged ||
@@ -235,6 +238,7 @@ export const make = (options: Options) =>
         desired.view().source === "snapshot" ||
         // A paused thing never looks green.
         paused.length > 0 ||
+        locked !== undefined ||
         verdict.tripped ||
         convergence.failing.length > 0 ||
         manager.errorCount() > 0 ||
@@ -296,6 +300,10 @@ export const make = (options: Options) =>
           since: iso(pause.since),
           expiresAt: iso(pause.expiresAt)
         })),
+        lockdown:
+          locked === undefined
+            ? { active: false, reason: null, actor: null, since: null }
+            : { active: true, reason: locked.reason, actor: locked.actor, since: iso(locked.since) },
         state: { healthy: persistence.healthy, path: persistence.path, error: persistence.lastError },
         circuitBreakers,
         queue: {
@@ -448,5 +456,6 @@ export const layer = (
   | WorkspaceOrchestrator
   | WorkspaceReconciler
   | Pauses
+  | Lockdown
   | StateStore
 > => Layer.scoped(Operations, make(options))

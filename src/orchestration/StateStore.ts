@@ -28,6 +28,13 @@ export interface Approval {
   readonly expiresAt: number
 }
 
+/** Somebody has locked the server's mutating calls. */
+export interface LockdownState {
+  readonly reason: string
+  readonly actor: string
+  readonly since: number
+}
+
 export interface AuditQuery {
   readonly limit: number
   /** Only records with a smaller sequence number. */
@@ -78,6 +85,19 @@ export class StateStore extends Context.Tag("workspace-orchestrator/orchestratio
       readonly remove: (storeId: string) => Effect.Effect<void>
       readonly before: (at: number) => Effect.Effect<ReadonlyArray<string>>
     }
+    readonly lockdown: {
+      readonly load: Effect.Effect<LockdownState | undefined>
+      readonly save: (lockdown: LockdownState) => Effect.Effect<void>
+      readonly remove: Effect.Effect<void>
+    }
+    readonly secrets: {
+      /** Since when each secret of this variable has been known, by its fingerprint; one that is new since `at`. */
+      readonly seen: (
+        variable: string,
+        fingerprints: ReadonlyArray<string>,
+        at: number
+      ) => Effect.Effect<ReadonlyMap<string, number>>
+    }
     readonly health: () => StoreHealth
   }
 >() {}
@@ -92,6 +112,8 @@ const makeMemory = (): (typeof StateStore)["Service"] => {
   const audit: Array<AuditRecord> = []
   const transitions = new Map<string, ReadonlyArray<Transition>>()
   const retired = new Map<string, number>()
+  let lockdown: LockdownState | undefined
+  const firstSeen = new Map<string, number>()
   return {
     pauses: {
       load: Effect.sync(() => [...pauses.values()]),
@@ -141,6 +163,25 @@ const makeMemory = (): (typeof StateStore)["Service"] => {
       remove: (storeId) => Effect.sync(() => void retired.delete(storeId)),
       before: (at) =>
         Effect.sync(() => [...retired].filter(([, since]) => since < at).map(([storeId]) => storeId))
+    },
+    lockdown: {
+      load: Effect.sync(() => lockdown),
+      save: (next) => Effect.sync(() => void (lockdown = next)),
+      remove: Effect.sync(() => void (lockdown = undefined))
+    },
+    secrets: {
+      seen: (variable, fingerprints, at) =>
+        Effect.sync(
+          () =>
+            new Map(
+              fingerprints.map((fingerprint) => {
+                const key = `${variable} ${fingerprint}`
+                const since = firstSeen.get(key) ?? at
+                firstSeen.set(key, since)
+                return [fingerprint, since] as const
+              })
+            )
+        )
     },
     health: () => ({ healthy: true, path: null, lastError: null })
   }

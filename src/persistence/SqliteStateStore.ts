@@ -1,4 +1,4 @@
-/** Pauses, approvals, removals, audit, transitions and retired data in SQLite. */
+/** Pauses, approvals, removals, audit, transitions, retired data, the lockdown and the age of secrets in SQLite. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -25,6 +25,8 @@ const ApprovalRow = Schema.Struct({
 })
 const TransitionRow = Schema.Struct({ at: Schema.Number, type: Schema.String, message: Schema.String })
 const At = Schema.Struct({ at: Schema.Number })
+const LockdownRow = Schema.Struct({ reason: Schema.String, actor: Schema.String, since: Schema.Number })
+const FirstSeen = Schema.Struct({ fingerprint: Schema.String, first_seen_at: Schema.Number })
 const StoreId = Schema.Struct({ store_id: Schema.String })
 
 /** The loop as a key: no workspace has an empty id. */
@@ -214,6 +216,47 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
           select(StoreId, "SELECT store_id FROM retired WHERE at < ?", at).pipe(
             Effect.map((rows) => rows.map(({ store_id }) => store_id))
           )
+      },
+      lockdown: {
+        load: Effect.map(select(LockdownRow, "SELECT reason, actor, since FROM lockdown"), ([row]) => row),
+        save: ({ actor, reason, since }) =>
+          database.attempt("lockdown", () => {
+            database.run(
+              "INSERT OR REPLACE INTO lockdown (one, reason, actor, since) VALUES (1, ?, ?, ?)",
+              reason,
+              actor,
+              since
+            )
+          }),
+        remove: database.attempt("lockdown", () => {
+          database.run("DELETE FROM lockdown")
+        })
+      },
+      secrets: {
+        seen: (variable, fingerprints, at) =>
+          database
+            .attempt("secret", () =>
+              database.transaction(() => {
+                for (const fingerprint of fingerprints) {
+                  database.run(
+                    "INSERT OR IGNORE INTO secret (variable, fingerprint, first_seen_at) VALUES (?, ?, ?)",
+                    variable,
+                    fingerprint,
+                    at
+                  )
+                }
+              })
+            )
+            .pipe(
+              Effect.zipRight(
+                select(
+                  FirstSeen,
+                  "SELECT fingerprint, first_seen_at FROM secret WHERE variable = ?",
+                  variable
+                )
+              ),
+              Effect.map((rows) => new Map(rows.map((row) => [row.fingerprint, row.first_seen_at])))
+            )
       },
       health: () => {
         const lastError = database.lastError()

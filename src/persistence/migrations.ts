@@ -100,5 +100,20 @@ export const migrations: ReadonlyArray<string> = [
     attempts INTEGER NOT NULL,
     next_attempt_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE lockdown (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    reason TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    since INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE secret (
+    variable TEXT NOT NULL,
+    -- never more than a few digits of a digest
+    fingerprint TEXT NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    PRIMARY KEY (variable, fingerprint)
+  ) STRICT, WITHOUT ROWID;
   `
 ]

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as CircuitBreaker from "../../src/controller/CircuitBreaker.ts"
 import * as AdministrationLayer from "../../src/orchestration/AdministrationLayer.ts"
 import * as EventFeed from "../../src/orchestration/EventFeed.ts"
+import * as Lockdown from "../../src/orchestration/Lockdown.ts"
 import * as OperationsLayer from "../../src/orchestration/OperationsLayer.ts"
 import * as Pauses from "../../src/orchestration/Pauses.ts"
 import * as StateStore from "../../src/orchestration/StateStore.ts"
@@ -99,7 +100,7 @@ export const makeWorld = (options: WorldOptions = {}) => {
           })
         ),
         Layer.provide(directory.layer),
-        Layer.provideMerge(Layer.merge(Pauses.layer, EventFeed.layer)),
+        Layer.provideMerge(Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer)),
         Layer.provide(options.state ?? Layer.merge(SnapshotStore.layerMemory, StateStore.layerMemory)),
         Layer.provideMerge(MemoryDriver.layer({ openMs: options.openMs ?? 0, backend }))
       )

@@ -8,7 +8,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import { configExitCode, loadConfig, variableDocs, variables } from "../../src/config.ts"
+import { configExitCode, loadConfig, secretsOf, variableDocs, variables } from "../../src/config.ts"
 
 const load = (env: Record<string, string | undefined>) => Effect.runPromise(Effect.either(loadConfig(env)))
 
@@ -34,6 +34,15 @@ describe("the configuration", () => {
       webhookSecrets: [],
       webhookRequireSignature: false,
       webhookWaitMs: 2_000,
+      webhookRateLimit: { count: 5_000, windowMs: 5_000 },
+      webhookSourceRateLimit: { count: 2_500, windowMs: 5_000 },
+      adminRateLimit: { count: 1_200, windowMs: 60_000 },
+      readRateLimit: { count: 30_000, windowMs: 60_000 },
+      authFailureRateLimit: { count: 30, windowMs: 60_000 },
+      trustedProxies: [],
+      webhookIpAllow: [],
+      adminIpAllow: [],
+      ipDeny: [],
       reconcileEnabled: true,
       reconcileIntervalMs: 300_000,
       manualReconcileMinIntervalMs: 60_000,
@@ -123,6 +132,21 @@ describe("the configuration", () => {
     )
   })
 
+  it("reads rates, and networks of both families", async () => {
+    const config = await loaded({
+      WEBHOOK_RATE_LIMIT: "600/1m",
+      READ_RATE_LIMIT: "5/2h",
+      IP_DENY: "203.0.113.7, 2001:DB8:0::/32, ::ffff:10.0.0.0/104"
+    })
+    expect(config.webhookRateLimit).toEqual({ count: 600, windowMs: 60_000 })
+    expect(config.readRateLimit).toEqual({ count: 5, windowMs: 7_200_000 })
+    expect(config.ipDeny).toEqual([
+      { address: "203.0.113.7", prefix: 32, family: "ipv4" },
+      { address: "2001:db8::", prefix: 32, family: "ipv6" },
+      { address: "10.0.0.0", prefix: 8, family: "ipv4" }
+    ])
+  })
+
   it("reads ids once each", async () => {
     expect((await loaded({ STORE_IDS: "abc, def ,abc," })).storeIds).toEqual(["abc", "def"])
   })
@@ -137,6 +161,15 @@ describe("the configuration", () => {
       WEBHOOK_SECRET: "whsec_*not-base64*",
       WEBHOOK_REQUIRE_SIGNATURE: "perhaps",
       WEBHOOK_WAIT_MS: "-1",
+      WEBHOOK_RATE_LIMIT: "600",
+      WEBHOOK_SOURCE_RATE_LIMIT: "600/1d",
+      ADMIN_RATE_LIMIT: "0/1m",
+      READ_RATE_LIMIT: "many/1m",
+      AUTH_FAILURE_RATE_LIMIT: "10/0s",
+      TRUSTED_PROXIES: "10.0.0.0/33",
+      WEBHOOK_IP_ALLOW: "2001:db8::/129",
+      ADMIN_IP_ALLOW: "10.0.0.1,localhost",
+      IP_DENY: "300.0.0.1",
       WORKSPACE_RECONCILE_ENABLED: "disabled",
       WORKSPACE_RECONCILE_INTERVAL_MS: "99",
       MANUAL_RECONCILE_MIN_INTERVAL_MS: "1e3",
@@ -196,6 +229,61 @@ describe("the configuration", () => {
       SENTRY_DSN: `https://${secret}@sentry.example/1`
     })
     expect(`${JSON.stringify(config)}${inspect(config, { depth: 9 })}`).not.toContain(secret)
+  })
+
+  describe("in production", () => {
+    const strong = "Zk3-Qw8_rT5yUi0pLm7nBv2c"
+
+    it.each(["SERVER_BYPASS_TOKEN", "WEBHOOK_SECRET", "MESSAGE_HANDLER_SECRET"])(
+      "refuses a %s that could be guessed, by its name and without showing it",
+      async (name) => {
+        const weak = [
+          strong.slice(1),
+          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+          "abcabcabcabcabcabcabcabcabcabcabcabc",
+          `${strong},short`,
+          `whsec_${Buffer.from(strong.slice(1)).toString("base64")}`
+        ]
+        for (const value of weak.filter(
+          (text) => name !== "SERVER_BYPASS_TOKEN" || !text.startsWith("whsec_")
+        )) {
+          const failure = await problems({ NODE_ENV: "production", [name]: value })
+          expect(failure.problems.map(({ variable }) => variable)).toEqual([name])
+          expect(failure.message).toContain("at least 24 bytes with 8 different characters")
+          expect(failure.message).not.toContain(value)
+          await loaded({ [name]: value })
+        }
+        await loaded({ NODE_ENV: "production", [name]: `${strong},${strong}2` })
+      }
+    )
+
+    it("takes a signing key of 24 bytes, and names each weak secret at once", async () => {
+      const key = `whsec_${Buffer.from(strong).toString("base64")}`
+      await loaded({ NODE_ENV: "production", WEBHOOK_SECRET: key })
+      const failure = await problems({
+        NODE_ENV: "production",
+        SERVER_BYPASS_TOKEN: "weak",
+        WEBHOOK_SECRET: "weak",
+        MESSAGE_HANDLER_URL: "http://handler"
+      })
+      expect(failure.problems.map(({ variable }) => variable)).toEqual([
+        "SERVER_BYPASS_TOKEN",
+        "WEBHOOK_SECRET",
+        "MESSAGE_HANDLER_SECRET"
+      ])
+    })
+  })
+
+  it("lists its secrets by the variables that they came from", async () => {
+    const config = await loaded({ WEBHOOK_SECRET: "new,old", SENTRY_DSN: "https://key@sentry.example/1" })
+    const listed = secretsOf(config).map(({ values, variable }) => [variable, values.map(Redacted.value)])
+    expect(listed).toEqual([
+      ["SERVER_BYPASS_TOKEN", []],
+      ["WEBHOOK_SECRET", ["new", "old"]],
+      ["MESSAGE_HANDLER_SECRET", []],
+      ["NOTIFY_WEBHOOK_SECRET", []],
+      ["SENTRY_DSN", ["https://key@sentry.example/1"]]
+    ])
   })
 
   it("reads a secret from the file that its _FILE variable names, but not from both", async () => {

@@ -51,6 +51,14 @@ export const Health = Schema.Struct({
     tripped: Schema.Boolean,
     plan: Schema.optional(Schema.NullOr(Schema.Unknown))
   }),
+  lockdown: Schema.optional(
+    Schema.Struct({
+      active: Schema.Boolean,
+      reason: Schema.optional(Schema.NullOr(Schema.String)),
+      actor: Schema.optional(Schema.NullOr(Schema.String)),
+      since: Schema.NullOr(IsoTime)
+    })
+  ),
   circuitBreakers: Schema.Record({ key: Schema.String, value: Open }),
   queue: Open
 }).annotations({ identifier: "Health" })

@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Administration } from "../../orchestration/Administration.ts"
+import { Credentials } from "../../orchestration/Credentials.ts"
 import type { FeedEvent } from "../../orchestration/EventFeed.ts"
 import * as Prometheus from "../../telemetry/Prometheus.ts"
 import { Administrators } from "../Administrators.ts"
@@ -17,6 +18,7 @@ import { DEFAULT_STUCK_MS, EventsQuery, LIVE, METRICS_TYPE, StuckQuery } from ".
 import { decodeQuery } from "../api/Query.ts"
 import * as HttpMetrics from "../HttpMetrics.ts"
 import { Draining } from "../HttpServer.ts"
+import { Limits } from "../Limits.ts"
 import { Refusal } from "../Refusal.ts"
 import * as ServerSentEvents from "../ServerSentEvents.ts"
 
@@ -40,6 +42,8 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
   Effect.gen(function* () {
     const administration = yield* Administration
     const administrators = yield* Administrators
+    const limits = yield* Limits
+    const credentials = yield* Credentials
     const draining = yield* Draining
     /** Event ids begin anew in each process: an id of an earlier one must not hide the events of this one. */
     const processId = (yield* Clock.currentTimeMillis).toString(36)
@@ -109,6 +113,8 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
     // Public in production too: a scraper has no admin token, and there is no id in it.
     const metrics = Effect.gen(function* () {
       yield* administration.measure
+      yield* limits.measure
+      yield* credentials.measure
       return HttpServerResponse.text(yield* Prometheus.render, { contentType: METRICS_TYPE })
     })
 

@@ -9,11 +9,14 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { Credentials } from "../../orchestration/Credentials.ts"
 import { type NudgeOutcome, Operations } from "../../orchestration/Operations.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { WorkspaceEvent } from "../api/WebhooksApi.ts"
+import { UNKNOWN_ADDRESS } from "../ClientAddress.ts"
 import * as HttpMetrics from "../HttpMetrics.ts"
+import { Limits, tooMany } from "../Limits.ts"
 import { Refusal, unauthorized } from "../Refusal.ts"
 import * as ReplayMap from "../ReplayMap.ts"
 import { decodeBody, rawBody } from "../RequestBody.ts"
@@ -21,16 +24,11 @@ import * as TokenBucket from "../TokenBucket.ts"
 import * as WebhookAuthentication from "../WebhookAuthentication.ts"
 
 /** Without a secret nobody could authenticate, and every request to the path is answered with 503. */
-export interface Options extends WebhookAuthentication.Options {
-  /** How many authenticated webhooks are admitted. Defaults to 1,000 a second, with bursts of 5,000. */
-  readonly rate?: TokenBucket.Options
-}
+export type Options = WebhookAuthentication.Options
 
-/**
- * A quarter of the verified webhooks that one core answers (field notes), so that a flood leaves most of it to the loop;
- * a burst is what a whole fleet of workspaces may send at once.
- */
-const DEFAULT_RATE: TokenBucket.Options = { burst: 5_000, perSecond: 1_000 }
+/** As the environment names the secrets. */
+const SECRET_VARIABLE = "WEBHOOK_SECRET"
+const FAILURES = "webhook-auth-failure"
 
 /** Refusals are logged up to this rate: whoever knocks without a key does not fill the disk. */
 const LOGGED_REFUSALS: TokenBucket.Options = { burst: 20, perSecond: 1 }
@@ -49,19 +47,11 @@ const stale = unauthorized("The webhook's timestamp is not within five minutes o
   "www-authenticate": `Webhook realm="workspace-orchestrator"`
 })
 
-const tooMany = (retryAfterMs: number): Refusal =>
-  new Refusal({
-    status: 429,
-    code: "TOO_MANY_WEBHOOKS",
-    message: "Too many webhooks.",
-    retryAfterSeconds: Math.max(1, retryAfterMs / 1_000),
-    details: { retryAfterMs }
-  })
-
 const make = Effect.fnUntraced(function* (options: Options) {
   const operations = yield* Operations
   const authenticate = WebhookAuthentication.make(options)
-  const admissions = TokenBucket.make(options.rate ?? DEFAULT_RATE)
+  const limits = yield* Limits
+  const credentials = yield* Credentials
   const refusalLog = TokenBucket.make(LOGGED_REFUSALS)
   const replays = ReplayMap.make<NudgeOutcome>()
   const decode = decodeBody(WorkspaceEvent)
@@ -70,13 +60,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
     request: HttpServerRequest.HttpServerRequest,
     body: Uint8Array
   ) {
+    const address = Option.getOrElse(request.remoteAddress, () => UNKNOWN_ADDRESS)
+    const retryAfterMs = yield* limits.check(FAILURES, address)
+    if (retryAfterMs > 0)
+      return yield* tooMany("TOO_MANY_FAILURES", "wrong webhooks from this address", retryAfterMs)
     const verdict = authenticate(request.headers, body, yield* Clock.currentTimeMillis)
-    if (Either.isRight(verdict)) return verdict.right
+    if (Either.isRight(verdict)) {
+      credentials.used(SECRET_VARIABLE, verdict.right.secret)
+      return verdict.right
+    }
+    // A right signature of another time has not failed to prove who sends it.
+    if (verdict.left !== "stale") yield* limits.take(FAILURES, address)
     HttpMetrics.webhookUnproven(verdict.left)
     if ((yield* refusalLog.take) === 0) {
       yield* Effect.logWarning("workspace_webhook.refused", {
         reason: verdict.left,
-        address: Option.getOrNull(request.remoteAddress)
+        address
       })
     }
     return yield* verdict.left === "stale" ? stale : refused
@@ -87,8 +86,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     const receivedAt = yield* DateTime.now
     const body = yield* rawBody(request)
     const { webhookId } = yield* authenticated(request, body)
-    const retryAfterMs = yield* admissions.take
-    if (retryAfterMs > 0) return yield* tooMany(retryAfterMs)
+    const retryAfterMs = yield* limits.take("webhook", "")
+    if (retryAfterMs > 0) return yield* tooMany("TOO_MANY_WEBHOOKS", "webhooks", retryAfterMs)
     const { event, instanceId } = yield* decode(body)
 
     // The event says where to look, never what to do (law 1): both kinds are the same nudge.

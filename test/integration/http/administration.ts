@@ -122,6 +122,10 @@ export const quietAdministration: AdministrationService = {
   pause: ({ reason, storeId }, actor) =>
     Effect.succeed({ storeId, reason, actor: actor.name, since: T, expiresAt: null }),
   resume: () => Effect.succeed(true),
+  lockdown: () => null,
+  lockDown: (reason, actor) =>
+    Effect.succeed({ isNew: true, lockdown: { reason, actor: actor.name, since: T } }),
+  liftLockdown: () => Effect.succeed(null),
   audit: () => Effect.succeed([]),
   verifyAudit: Effect.succeed({ intact: true, records: 0, firstBrokenSeq: null }),
   queue: Effect.succeed(queue),

@@ -7,11 +7,15 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { connect } from "node:net"
 import * as HttpLayer from "../../../src/http/HttpLayer.ts"
+import type * as AddressRules from "../../../src/http/AddressRules.ts"
 import { HttpServer } from "../../../src/http/HttpServer.ts"
+import * as IpList from "../../../src/http/IpList.ts"
+import type * as Limits from "../../../src/http/Limits.ts"
 import { Administration } from "../../../src/orchestration/Administration.ts"
 import { type AdministrationService, quietAdministration } from "./administration.ts"
 import { Backups, UnknownBackup } from "../../../src/orchestration/Backups.ts"
@@ -19,6 +23,8 @@ import { MessageAdministration } from "../../../src/orchestration/MessageAdminis
 import { Incidents, NotificationsNotConfigured } from "../../../src/incidents/Incidents.ts"
 import { Operations } from "../../../src/orchestration/Operations.ts"
 import { Reports } from "../../../src/orchestration/Reports.ts"
+import * as Credentials from "../../../src/orchestration/Credentials.ts"
+import { layerMemory } from "../../../src/orchestration/StateStore.ts"
 import { UnknownMessage } from "../../../src/stores/EventProcessor.ts"
 
 export const TOKEN = "admin-token"
@@ -177,10 +183,23 @@ export interface StartOptions {
   readonly tokens?: ReadonlyArray<string>
   readonly secrets?: ReadonlyArray<string>
   readonly requireSignature?: boolean
-  readonly rate?: { readonly burst: number; readonly perSecond: number }
+  readonly limits?: Partial<Limits.Options>
+  readonly addresses?: { readonly [List in keyof AddressRules.Options]?: ReadonlyArray<string> }
   readonly isProduction?: boolean
   readonly drainMs?: number
   readonly port?: number
+}
+
+const redacted = (texts: ReadonlyArray<string>) => texts.map((text) => Redacted.make(text))
+const networks = (texts: ReadonlyArray<string> = []) =>
+  texts.flatMap((text) => Option.toArray(IpList.parse(text)))
+const rate = { count: 100_000, windowMs: 1_000 }
+const generous: Limits.Options = {
+  webhook: rate,
+  webhookSource: rate,
+  admin: rate,
+  read: rate,
+  authFailure: rate
 }
 
 /** Starts a server on a free port. */
@@ -201,15 +220,28 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
     },
     webhooks: {
       secrets: (options.secrets ?? [SECRET]).map((secret) => Redacted.make(secret)),
-      requireSignature: options.requireSignature ?? false,
-      ...(options.rate === undefined ? {} : { rate: options.rate })
+      requireSignature: options.requireSignature ?? false
     },
     configuration: {
       variables: [
         { name: "SERVER_BYPASS_TOKEN", value: "sha256:01234567", source: "environment", secret: true }
       ]
-    }
+    },
+    addresses: {
+      trustedProxies: networks(options.addresses?.trustedProxies),
+      webhookAllow: networks(options.addresses?.webhookAllow),
+      adminAllow: networks(options.addresses?.adminAllow),
+      deny: networks(options.addresses?.deny)
+    },
+    limits: { ...generous, ...options.limits }
   }).pipe(
+    Layer.provide(
+      Credentials.layer([
+        { variable: "SERVER_BYPASS_TOKEN", values: redacted(options.tokens ?? [TOKEN]), isPresented: true },
+        { variable: "WEBHOOK_SECRET", values: redacted(options.secrets ?? [SECRET]), isPresented: true },
+        { variable: "MESSAGE_HANDLER_SECRET", values: [], isPresented: false }
+      ]).pipe(Layer.provide(layerMemory))
+    ),
     Layer.provide(Layer.succeed(Operations, { ...quiet, ...options.operations })),
     Layer.provide(Layer.succeed(MessageAdministration, { ...quietMessages, ...options.messages })),
     Layer.provide(Layer.succeed(Reports, { ...quietReports, ...options.reports })),

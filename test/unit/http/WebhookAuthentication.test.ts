@@ -78,7 +78,7 @@ describe("the authentication of webhooks", () => {
 
   it("gives the message's id to whoever must tell duplicates", () => {
     const result = authenticator(["secret"])(signed("secret", "{}"), Buffer.from("{}"), NOW_MS)
-    expect(Either.getOrThrow(result)).toEqual({ webhookId: Option.some("msg_1") })
+    expect(Either.getOrThrow(result)).toEqual({ webhookId: Option.some("msg_1"), secret: 0 })
   })
 
   it("allows five minutes either way, and checks the signature before the timestamp", () => {

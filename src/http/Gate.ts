@@ -1,0 +1,107 @@
+/**
+ * What stands before every route: who is asking from where, and whether it may be asked now. It looks at the first
+ * segment of a path only, which is a literal in every route, so that no spelling of a path leads around it.
+ */
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Administration } from "../orchestration/Administration.ts"
+import { AddressRules } from "./AddressRules.ts"
+import { answer } from "./Answer.ts"
+import { LOCKDOWN_PATH } from "./api/SecurityApi.ts"
+import { Limits, tooMany } from "./Limits.ts"
+import { notFound, Refusal } from "./Refusal.ts"
+
+/** `probe`: what load balancers, process managers and scrapers ask, which must hear an answer in any flood. */
+export type RouteClass = "webhook" | "admin" | "probe" | "read"
+
+const PROBES: ReadonlySet<string> = new Set(["/health/live", "/health/ready", "/metrics"])
+
+/** A request line may have the whole URL, which the router would cut in a way of its own. */
+const originForm = (url: string): string => {
+  const path = url.replace(/^https?:\/\/[^/?#]*/i, "")
+  return path.startsWith("/") || path === "*" ? path : `/${path}`
+}
+
+/** The router takes what is behind each of these for the query. */
+const pathOf = (url: string): string => url.split(/[?;#]/, 1)[0] ?? "/"
+
+/** None for what cannot be a route. The router decodes `/%61dmin`; nobody who means well writes it so. */
+export const classOf = (path: string): Option.Option<RouteClass> => {
+  const first = path.split("/", 2)[1] ?? ""
+  if (first.includes("%")) return Option.none()
+  if (first === "webhooks") return Option.some("webhook")
+  if (first === "admin") return Option.some("admin")
+  return Option.some(PROBES.has(path) ? "probe" : "read")
+}
+
+/** What limits a class, and how its refusal is told. */
+const limited = {
+  webhook: ["webhook-source", "TOO_MANY_WEBHOOKS", "webhooks from this address"],
+  admin: ["admin", "TOO_MANY_REQUESTS", "requests from this address"],
+  read: ["read", "TOO_MANY_REQUESTS", "requests from this address"]
+} as const
+
+/** What a sender that meets a lockdown is told to wait, in seconds: outboxes keep what they could not deliver. */
+const RETRY_AFTER_LOCKDOWN_SECONDS = 60
+
+const lockedDown = (since: string): Refusal =>
+  new Refusal({
+    status: 503,
+    code: "LOCKED_DOWN",
+    message: "The server is locked down: nothing is changed from outside until the lockdown is lifted.",
+    retryAfterSeconds: RETRY_AFTER_LOCKDOWN_SECONDS,
+    details: { lockedDownSince: since }
+  })
+
+/** Whatever is not asked with these may change something. */
+const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
+
+/** Whether a lockdown keeps this from its route. Asking for the lockdown itself, or lifting it, passes. */
+const isMutation = (method: string, path: string, routeClass: RouteClass): boolean =>
+  (routeClass === "webhook" || routeClass === "admin") &&
+  !READING.has(method) &&
+  path.replace(/\/$/, "") !== LOCKDOWN_PATH
+
+/** The app behind the gate; it sees the client's address as the request's own. */
+export const make = Effect.gen(function* () {
+  const addresses = yield* AddressRules
+  const limits = yield* Limits
+  const administration = yield* Administration
+
+  const admit = (method: string, path: string, address: string) =>
+    Effect.gen(function* () {
+      const routeClass = classOf(path)
+      const restricted = Option.getOrElse(routeClass, () => "read" as const)
+      const refusal = addresses.refusal(
+        restricted === "admin" || restricted === "webhook" ? restricted : "other",
+        address
+      )
+      if (refusal !== undefined) return yield* refusal
+      if (restricted !== "probe") {
+        const [limiter, code, what] = limited[restricted]
+        const retryAfterMs = yield* limits.take(limiter, address)
+        if (retryAfterMs > 0) return yield* tooMany(code, what, retryAfterMs)
+      }
+      if (Option.isNone(routeClass)) return yield* notFound
+      const lockdown = administration.lockdown()
+      if (lockdown !== null && isMutation(method, path, restricted)) return yield* lockedDown(lockdown.since)
+    })
+
+  return <R>(app: Effect.Effect<HttpServerResponse, never, R>) =>
+    Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const url = originForm(request.url)
+      const address = addresses.clientOf(
+        Option.getOrUndefined(request.remoteAddress),
+        request.headers["x-forwarded-for"]
+      )
+      const admitted = Effect.zipRight(admit(request.method, pathOf(url), address), app)
+      return yield* Effect.provideService(
+        answer(admitted),
+        HttpServerRequest.HttpServerRequest,
+        request.modify({ url, remoteAddress: address })
+      )
+    })
+})

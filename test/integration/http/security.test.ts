@@ -1,0 +1,358 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { afterEach, describe, expect, it } from "vitest"
+import { CredentialList, LiftAnswer, LimitList, LockdownAnswer } from "../../../src/http/api/SecurityApi.ts"
+import type { LockdownView } from "../../../src/orchestration/Administration.ts"
+import type { Actor } from "../../../src/orchestration/Operations.ts"
+import { T } from "./administration.ts"
+import {
+  admin,
+  bodyOf,
+  event,
+  raw,
+  SECRET,
+  start,
+  type Started,
+  type StartOptions,
+  TOKEN,
+  webhook
+} from "./server.ts"
+
+let server: Started | undefined
+const started = async (options?: StartOptions): Promise<Started> => (server = await start(options))
+afterEach(() => server?.stop())
+
+const LOCAL = ["127.0.0.0/8"]
+const from = (address: string) => ({ "x-forwarded-for": address })
+const statusOf = async (url: string, headers: Record<string, string> = {}, method = "GET"): Promise<number> =>
+  (await fetch(url, { method, headers })).status
+
+describe("where requests come from", () => {
+  it("decides for the admin API, whoever holds the token, and elsewhere the token shows nothing", async () => {
+    const { url } = await started({
+      isProduction: true,
+      addresses: { trustedProxies: LOCAL, adminAllow: ["203.0.113.0/24"] }
+    })
+    const inside = { ...admin, ...from("203.0.113.7") }
+    const outside = { ...admin, ...from("198.51.100.7") }
+    expect(await statusOf(`${url}/admin/plan`, inside)).toBe(200)
+    const refused = await fetch(`${url}/admin/plan`, { headers: outside })
+    expect([refused.status, await bodyOf(refused)]).toMatchObject([
+      403,
+      { error: { code: "ADDRESS_NOT_ALLOWED" } }
+    ])
+    expect([await statusOf(`${url}/queue`, inside), await statusOf(`${url}/queue`, outside)]).toEqual([
+      200, 403
+    ])
+    const health = async (headers: Record<string, string>) =>
+      JSON.stringify(await bodyOf(await fetch(`${url}/health`, { headers })))
+    expect(await health(inside)).toContain("ws-open")
+    expect(await health(outside)).not.toContain("ws-open")
+    expect(
+      (await webhook(url, event(), { "x-webhook-secret": SECRET, ...from("198.51.100.7") })).status
+    ).toBe(200)
+  })
+
+  it("decides for webhooks, and for nothing else", async () => {
+    const { url } = await started({ addresses: { trustedProxies: LOCAL, webhookAllow: ["2001:db8::/32"] } })
+    const send = async (address: string) =>
+      (await webhook(url, event(), { "x-webhook-secret": SECRET, ...from(address) })).status
+    expect([await send("2001:db8::1"), await send("2001:db9::1")]).toEqual([200, 403])
+    expect(await statusOf(`${url}/admin/plan`, { ...admin, ...from("2001:db9::1") })).toBe(200)
+  })
+
+  it("can shut somebody out of everything, even of the probes", async () => {
+    const { url } = await started({ addresses: { trustedProxies: LOCAL, deny: ["203.0.113.7"] } })
+    for (const path of ["/health/live", "/metrics", "/admin/plan", "/nothing", "/%61dmin/plan"]) {
+      expect([path, await statusOf(`${url}${path}`, from("203.0.113.7"))]).toEqual([path, 403])
+    }
+    expect(await statusOf(`${url}/health/live`, from("203.0.113.8"))).toBe(200)
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toMatch(/^wso_ip_rejected_total\{list="ip_deny"\} [1-9]/m)
+  })
+
+  it("is what the socket says where no proxy is trusted", async () => {
+    const { url } = await started({ addresses: { adminAllow: ["203.0.113.7"] } })
+    expect(await statusOf(`${url}/admin/plan`, { ...admin, ...from("203.0.113.7") })).toBe(403)
+  })
+
+  it("is what the audit trail and the log have, from behind a proxy", async () => {
+    const actors: Array<Actor> = []
+    const { logs, url } = await started({
+      addresses: { trustedProxies: LOCAL },
+      administration: { resume: (_, actor) => Effect.sync(() => (actors.push(actor), true)) }
+    })
+    await fetch(`${url}/admin/resume`, { method: "POST", headers: { ...admin, ...from("203.0.113.7") } })
+    expect(actors).toEqual([{ name: "admin", address: "203.0.113.7" }])
+    await webhook(url, event(), from("203.0.113.9"))
+    expect(logs.find(({ message }) => message === "workspace_webhook.refused")?.text).toContain("203.0.113.9")
+  })
+
+  it("is asked before any spelling of a path: none leads around", async () => {
+    const { port } = await started({ addresses: { adminAllow: ["203.0.113.7"] } })
+    for (const target of [
+      "/admin/plan",
+      "/%61dmin/plan",
+      "/admin;x/../admin/plan",
+      "http://a/admin/plan",
+      "http://a?x=/admin/plan",
+      "HTTP://a/admin/plan",
+      "//admin/plan",
+      "/x/../admin/plan",
+      "/admin%2fplan",
+      "/stores/..%2f..%2fadmin/plan"
+    ]) {
+      const answer = await raw(
+        port,
+        `GET ${target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer ${TOKEN}\r\n\r\n`
+      )
+      expect([target, answer]).toEqual([target, expect.stringMatching(/^HTTP\/1\.1 40[034]/)])
+    }
+  })
+})
+
+describe("a rate limit", () => {
+  const slow = (count: number) => ({ count, windowMs: 300_000 })
+
+  it("refuses the admin API and reading with Retry-After, each address by itself, but never a probe", async () => {
+    const { url } = await started({
+      addresses: { trustedProxies: LOCAL },
+      limits: { admin: slow(2), read: slow(3) }
+    })
+    const ask = (path: string, address: string) =>
+      fetch(`${url}${path}`, { headers: { ...admin, ...from(address) } })
+    const statuses = async (path: string, times: number, address = "203.0.113.7") => {
+      const all = []
+      for (let time = 0; time < times; time++) all.push((await ask(path, address)).status)
+      return all
+    }
+    expect(await statuses("/admin/plan", 4)).toEqual([200, 200, 429, 429])
+    expect(await statuses("/stores", 4)).toEqual([200, 200, 200, 429])
+    expect(await statuses("/health/live", 10)).toEqual(Array.from({ length: 10 }, () => 200))
+    expect(await statuses("/admin/plan", 1, "203.0.113.8")).toEqual([200])
+    const refused = await ask("/admin/plan", "203.0.113.7")
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(100)
+    expect(await bodyOf(refused)).toMatchObject({ error: { code: "TOO_MANY_REQUESTS" } })
+  })
+
+  it("takes all addresses of an IPv6 subscriber for one", async () => {
+    const { url } = await started({ addresses: { trustedProxies: LOCAL }, limits: { read: slow(1) } })
+    expect(await statusOf(`${url}/stores`, from("2001:db8::1"))).toBe(200)
+    expect(await statusOf(`${url}/stores`, from("2001:db8::2"))).toBe(429)
+    expect(await statusOf(`${url}/stores`, from("2001:db8:0:1::2"))).toBe(200)
+  })
+
+  it("refuses a flood from one address before it looks at what it says", async () => {
+    const { url } = await started({ limits: { webhookSource: slow(2) } })
+    for (let time = 0; time < 2; time++) expect((await webhook(url, "nonsense", {})).status).toBe(401)
+    expect((await webhook(url, event())).status).toBe(429)
+  })
+
+  it("lets nobody guess a token: after some failures even the right one is not looked at", async () => {
+    const { url } = await started({
+      isProduction: true,
+      addresses: { trustedProxies: LOCAL },
+      limits: { authFailure: slow(3) }
+    })
+    const guess = (token: string, path = "/admin/plan", address = "203.0.113.7") =>
+      statusOf(`${url}${path}`, { "x-server-token": token, ...from(address) })
+    expect([await guess("a"), await guess("b", "/queue"), await guess("c", "/health")]).toEqual([
+      401, 401, 200
+    ])
+    expect([await guess("d"), await guess(TOKEN)]).toEqual([429, 429])
+    const health = await fetch(`${url}/health`, {
+      headers: { "x-server-token": TOKEN, ...from("203.0.113.7") }
+    })
+    expect([health.status, await health.text()]).toEqual([200, expect.not.stringContaining("ws-open")])
+    expect(await guess(TOKEN, "/admin/plan", "203.0.113.8")).toBe(200)
+    // Without a token nothing is guessed.
+    for (let time = 0; time < 5; time++) {
+      expect(await statusOf(`${url}/admin/plan`, from("203.0.113.9"))).toBe(401)
+    }
+    expect(await guess(TOKEN, "/admin/plan", "203.0.113.9")).toBe(200)
+  })
+
+  it("lets nobody guess the webhook secret, and keeps who fails there from nothing else", async () => {
+    const { url } = await started({ limits: { authFailure: slow(3) } })
+    for (let time = 0; time < 3; time++) {
+      expect((await webhook(url, event(), { "x-webhook-secret": `guess ${time}` })).status).toBe(401)
+    }
+    const refused = await webhook(url, event())
+    expect([refused.status, await bodyOf(refused)]).toMatchObject([
+      429,
+      { error: { code: "TOO_MANY_FAILURES" } }
+    ])
+    expect(await statusOf(`${url}/admin/plan`, admin)).toBe(200)
+  })
+
+  it("is shown with what is used of it, as a view and as metrics", async () => {
+    const { url } = await started({ limits: { read: slow(4) } })
+    await fetch(`${url}/stores`)
+    const body = await bodyOf(await fetch(`${url}/limits`))
+    expect(Schema.is(LimitList)(body)).toBe(true)
+    expect(body["limits"]).toContainEqual(
+      expect.objectContaining({
+        limiter: "read",
+        limit: 4,
+        used: 2,
+        perSource: true,
+        busiestSource: "127.0.0.1",
+        sources: 1
+      })
+    )
+    for (let time = 0; time < 3; time++) await fetch(`${url}/stores`)
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toMatch(/^wso_ratelimit_used_ratio\{limiter="read"\} (1|0\.9\d*)$/m)
+    expect(metrics).toMatch(/^wso_ratelimit_rejected_total\{limiter="read"\} [1-9]/m)
+  })
+
+  it("is for administrators to see in production", async () => {
+    const { url } = await started({ isProduction: true })
+    expect([await statusOf(`${url}/limits`), await statusOf(`${url}/limits`, admin)]).toEqual([401, 200])
+  })
+})
+
+describe("the use of secrets", () => {
+  it("is counted for each of two, so that one sees when the old one may go", async () => {
+    const { url } = await started({ secrets: ["new-secret", "old-secret"], tokens: [TOKEN, "old-token"] })
+    for (let time = 0; time < 2; time++) await webhook(url, event(), { "x-webhook-secret": "old-secret" })
+    await webhook(url, event(), { "x-webhook-secret": "new-secret" })
+    await webhook(url, event(), { "x-webhook-secret": "wrong" })
+    await fetch(`${url}/admin/plan`, { headers: { "x-server-token": "old-token" } })
+    const answer = await fetch(`${url}/admin/secrets`, { headers: admin })
+    const text = await answer.text()
+    for (const secret of [TOKEN, "old-token", "new-secret", "old-secret"]) expect(text).not.toContain(secret)
+    const body: unknown = JSON.parse(text)
+    expect(Schema.is(CredentialList)(body)).toBe(true)
+    expect(body).toMatchObject({
+      secrets: [
+        {
+          variable: "SERVER_BYPASS_TOKEN",
+          secrets: [
+            { slot: "current", uses: 1 },
+            { slot: "next", uses: 1 }
+          ]
+        },
+        {
+          variable: "WEBHOOK_SECRET",
+          isSet: true,
+          secrets: [
+            {
+              slot: "current",
+              uses: 1,
+              fingerprint: expect.stringMatching(/^sha256:[0-9a-f]{8}$/) as unknown
+            },
+            { slot: "next", uses: 2 }
+          ]
+        },
+        { variable: "MESSAGE_HANDLER_SECRET", isSet: false, secrets: [] }
+      ]
+    })
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toMatch(/^wso_auth_used_total\{credential="webhook_secret",slot="next"\} [1-9]/m)
+    expect(metrics).toMatch(/^wso_secret_age_seconds\{secret="server_bypass_token",slot="current"\} /m)
+  })
+
+  it("is for administrators everywhere", async () => {
+    const { url } = await started()
+    expect(await statusOf(`${url}/admin/secrets`)).toBe(401)
+  })
+})
+
+describe("a lockdown", () => {
+  const lockable = () => {
+    const state: { lockdown: LockdownView | null; readonly asked: Array<readonly [string, string, string]> } =
+      {
+        lockdown: null,
+        asked: []
+      }
+    return {
+      state,
+      administration: {
+        lockdown: () => state.lockdown,
+        lockDown: (reason: string, actor: Actor) =>
+          Effect.sync(() => {
+            state.asked.push(["lock", reason, actor.name])
+            const isNew = state.lockdown === null
+            state.lockdown ??= { reason, actor: actor.name, since: T }
+            return { isNew, lockdown: state.lockdown }
+          }),
+        liftLockdown: (reason: string, actor: Actor) =>
+          Effect.sync(() => {
+            state.asked.push(["lift", reason, actor.name])
+            const lifted = state.lockdown
+            state.lockdown = null
+            return lifted
+          })
+      }
+    }
+  }
+  const ask = (url: string, method: string, body: unknown, headers: Record<string, string> = admin) =>
+    fetch(`${url}/admin/lockdown`, {
+      method,
+      headers: { ...headers, "content-type": "application/json", "x-actor": "ann" },
+      body: JSON.stringify(body)
+    })
+
+  it("refuses whatever would change anything, from whomever, and lets everybody read", async () => {
+    const { administration } = lockable()
+    const { url } = await started({ administration })
+    expect(Schema.is(LockdownAnswer)(await bodyOf(await ask(url, "POST", { reason: "leak" })))).toBe(true)
+    for (const path of [
+      "/webhooks/workspaces",
+      "/admin/reconcile",
+      "/admin/reconcile?dryRun=true",
+      "/admin/pause",
+      "/admin/resume",
+      "/admin/removals/approve",
+      "/admin/circuit-breakers/x/reset",
+      "/admin/messages/ws-1/m/retry",
+      "/admin/lockdown/x"
+    ]) {
+      const response = await fetch(`${url}${path}`, { method: "POST", headers: admin })
+      expect([path, response.status, response.headers.get("retry-after")]).toEqual([path, 503, "60"])
+      expect(await bodyOf(response)).toMatchObject({ error: { code: "LOCKED_DOWN" }, lockedDownSince: T })
+    }
+    for (const path of ["/health", "/stores", "/admin/plan", "/admin/audit", "/metrics", "/limits"]) {
+      expect([path, await statusOf(`${url}${path}`, admin)]).toEqual([path, 200])
+    }
+  })
+
+  it("stays as it is when it is asked for again, and ends when it is lifted", async () => {
+    const { administration, state } = lockable()
+    const { url } = await started({ administration })
+    await ask(url, "POST", { reason: "leak" })
+    expect(await bodyOf(await ask(url, "POST", { reason: "again" }))).toEqual({
+      status: "already_locked_down",
+      lockdown: { reason: "leak", actor: "ann", since: T }
+    })
+    const lifted = await bodyOf(await ask(url, "DELETE", { reason: "rotated" }))
+    expect(Schema.is(LiftAnswer)(lifted)).toBe(true)
+    expect(lifted["status"]).toBe("lifted")
+    expect(await bodyOf(await ask(url, "DELETE", { reason: "rotated" }))).toEqual({
+      status: "not_locked_down",
+      lockdown: null
+    })
+    expect((await webhook(url, event())).status).toBe(200)
+    expect(state.asked.map(([what, , actor]) => [what, actor])).toEqual([
+      ["lock", "ann"],
+      ["lock", "ann"],
+      ["lift", "ann"],
+      ["lift", "ann"]
+    ])
+  })
+
+  it("is made and lifted by administrators only, with a reason", async () => {
+    const { administration, state } = lockable()
+    const { url } = await started({ administration })
+    for (const method of ["POST", "DELETE"]) {
+      expect((await ask(url, method, { reason: "x" }, {})).status).toBe(401)
+      const response = await ask(url, method, {})
+      expect([response.status, await response.text()]).toEqual([
+        400,
+        expect.stringContaining("reason is missing")
+      ])
+    }
+    expect(state.asked).toEqual([])
+  })
+})
