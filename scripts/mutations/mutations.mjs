@@ -188,8 +188,8 @@ export const mutations = [
     law: 10,
     title: "conditions do not say against which revision",
     file: "src/orchestration/WorkspaceStatus.ts",
-    from: `observedRevision: seen.revision`,
-    to: `observedRevision: null`
+    from: `revision: now.revision,`,
+    to: `revision: null,`
   },
   {
     law: 11,

@@ -2,8 +2,7 @@
  * Conditions in the shape that Kubernetes has taught operators to read: one statement about a thing, with the time since
  * when it holds and the revision against which it was observed (law 10).
  */
-import * as Arr from "effect/Array"
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 
 /** Longer messages are cut, so that a stack of errors cannot fill a status. */
@@ -32,21 +31,9 @@ export type Condition = typeof Condition.Type
 const cut = (message: string): string =>
   message.length <= MAX_MESSAGE_LENGTH ? message : `${message.slice(0, MAX_MESSAGE_LENGTH - 1)}…`
 
-/**
- * The conditions with this one set: one of each type, in the order in which the types first appeared. The time is
- * `now` if the status is new, else the time it had.
- */
-export const setCondition = (
-  conditions: ReadonlyArray<Condition>,
-  observed: Omit<Condition, "lastTransitionTime">,
-  now: DateTime.Utc
-): ReadonlyArray<Condition> => {
-  const index = conditions.findIndex(({ type }) => type === observed.type)
-  const previous = conditions[index]
-  const next: Condition = {
-    ...observed,
-    message: cut(observed.message),
-    lastTransitionTime: previous?.status === observed.status ? previous.lastTransitionTime : now
-  }
-  return previous === undefined ? Arr.append(conditions, next) : Arr.replace(conditions, index, next)
-}
+/** The condition as it was observed, with the time since when its status holds, in milliseconds since the epoch. */
+export const makeCondition = (observed: Omit<Condition, "lastTransitionTime">, since: number): Condition => ({
+  ...observed,
+  message: cut(observed.message),
+  lastTransitionTime: DateTime.unsafeMake(since)
+})

@@ -3,7 +3,6 @@
  * each workspace survives restarts.
  */
 import * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -46,27 +45,34 @@ export class EventFeed extends Context.Tag("workspace-orchestrator/orchestration
 
 export const make = Effect.gen(function* () {
   const store = yield* StateStore
+  const clock = yield* Effect.clock
   const hub = yield* PubSub.sliding<FeedEvent>(WATCHER_LAG)
   const kept: Array<FeedEvent> = []
   let last = 0
+  let watchers = 0
 
   const recent = (after: number): ReadonlyArray<FeedEvent> => kept.filter(({ id }) => id > after)
 
   return EventFeed.of({
     publish: ({ message, storeId, type }) =>
-      Effect.gen(function* () {
-        const at = yield* Clock.currentTimeMillis
+      Effect.suspend(() => {
+        const at = clock.unsafeCurrentTimeMillis()
         const event: FeedEvent = { id: ++last, at, type, storeId, message }
         kept.push(event)
         OrchestrationMetrics.happened(type)
         if (kept.length > 2 * KEPT) kept.splice(0, kept.length - KEPT)
-        yield* PubSub.publish(hub, event)
-        if (storeId !== null) yield* store.transitions.append(storeId, { at, type, message })
+        const remembered =
+          storeId === null ? Effect.void : store.transitions.append(storeId, { at, type, message })
+        return watchers === 0 ? remembered : Effect.zipRight(PubSub.publish(hub, event), remembered)
       }),
     recent,
     since: (after) =>
       Stream.unwrapScoped(
         Effect.gen(function* () {
+          yield* Effect.acquireRelease(
+            Effect.sync(() => watchers++),
+            () => Effect.sync(() => watchers--)
+          )
           // Subscribed before the kept ones are read, so that nothing falls between the two.
           const live = yield* Stream.fromPubSub(hub, { scoped: true })
           const missed = recent(after)

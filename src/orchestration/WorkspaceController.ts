@@ -164,7 +164,7 @@ export const make = (options: Options) =>
       drift.update(id)
       convergence.update(clock.unsafeCurrentTimeMillis())
     }
-    const statuses = new Map<string, Status.WorkspaceStatus>()
+    const statuses = new Map<string, Status.Remembered>()
     const blocked = new Map<string, Status.Blocked>()
     const failing = new Map<string, Status.LastError>()
     const listeners = new Set<(outcome: KeyOutcome) => void>()
@@ -186,20 +186,22 @@ export const make = (options: Options) =>
     /** The removed ones whose local data is still there. */
     const retired = new Set(yield* state.retired.before(Number.MAX_SAFE_INTEGER))
 
+    const pausedUntil = (id: string): Facts["paused"] => {
+      const pause = pauses.holding(id)
+      return pause === undefined ? null : { until: pause.expiresAt }
+    }
     const factsOf = (id: string, byId: ById): Facts => ({
       desired: desired.get(id),
       observed: manager.observe(id),
       processing: orchestrator.isMonitored(id),
       owned: owns(id),
-      paused: Option.getOrNull(
-        Option.map(Option.fromNullable(pauses.holding(id)), ({ expiresAt }) => ({ until: expiresAt }))
-      ),
+      paused: pausedUntil(id),
       guard: due.holds(id) ? "holds" : "admits",
       byId,
       now: clock.unsafeCurrentTimeMillis()
     })
 
-    const statusOf = (id: string): Status.WorkspaceStatus => statuses.get(id) ?? Status.unobserved
+    const statusOf = (id: string): Status.Remembered => statuses.get(id) ?? Status.unobserved
 
     const note = (id: string, action: Action | null, lastError: Status.LastError | null): void => {
       const now = clock.unsafeCurrentTimeMillis()
@@ -209,13 +211,12 @@ export const make = (options: Options) =>
       if (lastError === null) failing.delete(id)
       else failing.set(id, lastError)
       see(id)
-      const view = manager.view(id)
       statuses.set(
         id,
         Status.observe(statusOf(id), {
           desired: desired.get(id)._tag,
           monitored: orchestrator.isMonitored(id),
-          synced: view?.connectivity?.isConnected ?? null,
+          synced: manager.openStore(id)?.connectivity().isConnected ?? null,
           blocked: block,
           lastError,
           revision: desired.view().revision,
@@ -235,26 +236,35 @@ export const make = (options: Options) =>
       })
     }
 
-    const ensure = (id: string, because: Extract<Action, { readonly _tag: "EnsureMonitored" }>["because"]) =>
-      Effect.gen(function* () {
-        const startedAt = yield* Clock.currentTimeMillis
+    type Because = Extract<Action, { readonly _tag: "EnsureMonitored" }>["because"]
+
+    const ensured = (id: string, because: Because, startedAt: number, wantedSince: number) => {
+      noteStarted(id, startedAt)
+      const now = clock.unsafeCurrentTimeMillis()
+      if (because === "desired") OrchestrationMetrics.provisioned(now - wantedSince)
+      const published = feed.publish({
+        type: "monitoring_started",
+        storeId: id,
+        message: `Opened in ${now - startedAt} ms, because: ${because}`
+      })
+      const noted = retired.delete(id) ? Effect.zipRight(state.retired.remove(id), published) : published
+      return Effect.as(noted, "added" as const)
+    }
+
+    const ensure = (id: string, because: Because) =>
+      Effect.suspend(() => {
+        const startedAt = clock.unsafeCurrentTimeMillis()
         const wantedSince = drift.missing.get(id) ?? startedAt
         // What looks open but hears nothing, or is not processed, is opened afresh.
-        const outcome = yield* because === "disconnected" || because === "processor"
-          ? orchestrator.reopen(id)
-          : orchestrator.ensureMonitored(id)
-        if (outcome === "already_monitored") return "nothing" as const
-        noteStarted(id, startedAt)
-        const now = yield* Clock.currentTimeMillis
-        const tookMs = now - startedAt
-        if (because === "desired") OrchestrationMetrics.provisioned(now - wantedSince)
-        if (retired.delete(id)) yield* state.retired.remove(id)
-        yield* feed.publish({
-          type: "monitoring_started",
-          storeId: id,
-          message: `Opened in ${tookMs} ms, because: ${because}`
-        })
-        return "added" as const
+        const opened =
+          because === "disconnected" || because === "processor"
+            ? orchestrator.reopen(id)
+            : orchestrator.ensureMonitored(id)
+        return Effect.flatMap(opened, (outcome) =>
+          outcome === "already_monitored"
+            ? Effect.succeed("nothing" as const)
+            : ensured(id, because, startedAt, wantedSince)
+        )
       })
 
     /** Ends the monitoring, then lets the desired state forget: in this order, so that a crash repeats it (law 6). */
@@ -324,18 +334,17 @@ export const make = (options: Options) =>
     const act = (id: string, byId: ById) =>
       Effect.suspend(() => {
         const action = decide(factsOf(id, byId), options.policy)
-        return Effect.tap(execute(id, action), () => {
+        return Effect.map(execute(id, action), (executed) => {
           if (action._tag !== "AskById") note(id, action, null)
+          return executed
         })
       })
 
     const reconcile = (id: string): Effect.Effect<Controller.Result, ReconcileError> =>
-      act(id, "not-asked").pipe(
-        Effect.tap(({ did }) => {
-          for (const listener of listeners) listener({ id, did, failure: null })
-        }),
-        Effect.map(({ next }) => next)
-      )
+      Effect.map(act(id, "not-asked"), ({ did, next }) => {
+        for (const listener of listeners) listener({ id, did, failure: null })
+        return next
+      })
 
     const controller = yield* Controller.make({
       name: "workspaces",
@@ -387,8 +396,9 @@ export const make = (options: Options) =>
 
     const signals = yield* Queue.unbounded<string>()
     yield* manager.subscribe((signal) => {
-      if (signal._tag === "Died") Queue.unsafeOffer(signals, signal.storeId)
-      else if (signal._tag === "Connectivity") Queue.unsafeOffer(signals, signal.storeId)
+      const isTrouble =
+        signal._tag === "Died" || (signal._tag === "Connectivity" && !signal.connectivity.isConnected)
+      if (isTrouble) Queue.unsafeOffer(signals, signal.storeId)
     })
     yield* Queue.take(signals).pipe(
       Effect.flatMap((id) => {
@@ -483,7 +493,7 @@ export const make = (options: Options) =>
       recentErrors,
       status: (id) => {
         const { fresh, staleFrom } = freshnessAt(clock.unsafeCurrentTimeMillis())
-        return fresh ? statusOf(id) : Status.asOfStale(statusOf(id), staleFrom ?? startedAt)
+        return Status.view(statusOf(id), fresh ? null : (staleFrom ?? startedAt))
       },
       blocked: () => blocked,
       failing: () => failing,

@@ -2,7 +2,6 @@
  * Makes one workspace monitored, or not: a store that is open and an event processor that runs on it. Idempotent;
  * that one workspace is never in two hands is the work queue's promise (law 2).
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -44,20 +43,26 @@ export class WorkspaceOrchestrator extends Context.Tag(
   }
 >() {}
 
-/** Every line about an operation carries these, and how long it took. */
+/** Every line about an operation carries these, and how long it took. Nothing is built where it is not logged. */
 const logOperation = (
   message: string,
   operation: "provision" | "deprovision",
   storeId: string,
-  durationMs: number
-) =>
-  Effect.logInfo(message).pipe(
-    Effect.annotateLogs({ category: "workspace_orchestration", operation, storeId, durationMs })
-  )
+  durations: { readonly durationMs: number; readonly openMs?: number; readonly startMs?: number }
+): Effect.Effect<unknown> =>
+  Effect.suspend(() =>
+    Effect.annotateLogs(Effect.logInfo(message), {
+      category: "workspace_orchestration",
+      operation,
+      storeId,
+      ...durations
+    })
+  ).pipe(Effect.whenLogLevel("Info"))
 
 export const make = Effect.gen(function* () {
   const manager = yield* StoreManager
   const processor = yield* EventProcessor
+  const clock = yield* Effect.clock
   let stats: OrchestratorStats = {
     lastProvisionedAt: null,
     lastDeprovisionedAt: null,
@@ -69,37 +74,42 @@ export const make = Effect.gen(function* () {
   const isMonitored = (storeId: string): boolean =>
     manager.openStore(storeId) !== undefined && processor.isMonitoring(storeId)
 
+  const provisionFailed = (error: StoreOpenError, startedAt: number) =>
+    Effect.suspend(() => {
+      stats = { ...stats, provisionFailures: stats.provisionFailures + 1 }
+      OrchestrationMetrics.storeNotOpened(error.reason)
+      return Effect.annotateLogs(Effect.logWarning("workspace_orchestration.provision_failed", error), {
+        category: "workspace_orchestration",
+        operation: "provision",
+        storeId: error.storeId,
+        durationMs: clock.unsafeCurrentTimeMillis() - startedAt,
+        reason: error.reason
+      })
+    })
+
+  const provisioned = (storeId: string, startedAt: number, openedAt: number) => {
+    const now = clock.unsafeCurrentTimeMillis()
+    stats = { ...stats, totalProvisioned: stats.totalProvisioned + 1, lastProvisionedAt: now }
+    OrchestrationMetrics.storeOpened(now - startedAt)
+    return logOperation("workspace_orchestration.monitoring_started", "provision", storeId, {
+      durationMs: now - startedAt,
+      openMs: openedAt - startedAt,
+      startMs: now - openedAt
+    })
+  }
+
   const provision = (storeId: string) =>
-    Effect.gen(function* () {
-      const startedAt = yield* Clock.currentTimeMillis
-      yield* manager.addStore(storeId).pipe(
-        Effect.tapError((error) =>
-          Effect.gen(function* () {
-            stats = { ...stats, provisionFailures: stats.provisionFailures + 1 }
-            OrchestrationMetrics.storeNotOpened(error.reason)
-            const durationMs = (yield* Clock.currentTimeMillis) - startedAt
-            yield* Effect.logWarning("workspace_orchestration.provision_failed", error).pipe(
-              Effect.annotateLogs({
-                category: "workspace_orchestration",
-                operation: "provision",
-                storeId,
-                durationMs,
-                reason: error.reason
-              })
-            )
-          })
-        )
-      )
-      const openedAt = yield* Clock.currentTimeMillis
-      yield* processor.startMonitoring(storeId)
-      const now = yield* Clock.currentTimeMillis
-      stats = { ...stats, totalProvisioned: stats.totalProvisioned + 1, lastProvisionedAt: now }
-      OrchestrationMetrics.storeOpened(now - startedAt)
-      yield* Effect.annotateLogs(
-        logOperation("workspace_orchestration.monitoring_started", "provision", storeId, now - startedAt),
-        { openMs: openedAt - startedAt, startMs: now - openedAt }
-      )
-      return "monitoring_started" as const
+    Effect.suspend(() => {
+      const startedAt = clock.unsafeCurrentTimeMillis()
+      return Effect.matchEffect(manager.addStore(storeId), {
+        onFailure: (error) => Effect.zipRight(provisionFailed(error, startedAt), Effect.fail(error)),
+        onSuccess: () => {
+          const openedAt = clock.unsafeCurrentTimeMillis()
+          return Effect.flatMap(processor.startMonitoring(storeId), () =>
+            Effect.as(provisioned(storeId, startedAt, openedAt), "monitoring_started" as const)
+          )
+        }
+      })
     })
 
   const close = (storeId: string) =>
@@ -114,19 +124,16 @@ export const make = Effect.gen(function* () {
     stopMonitoring: (storeId) =>
       Effect.gen(function* () {
         const wasMonitored = isMonitored(storeId)
-        const startedAt = yield* Clock.currentTimeMillis
+        const startedAt = clock.unsafeCurrentTimeMillis()
         // From here on the stop is carried out whole, or the store would stay open without its processor (law 8).
         yield* Effect.uninterruptible(close(storeId))
         if (!wasMonitored) return "already_stopped" as const
-        const now = yield* Clock.currentTimeMillis
+        const now = clock.unsafeCurrentTimeMillis()
         stats = { ...stats, totalDeprovisioned: stats.totalDeprovisioned + 1, lastDeprovisionedAt: now }
         OrchestrationMetrics.storeClosed()
-        yield* logOperation(
-          "workspace_orchestration.monitoring_stopped",
-          "deprovision",
-          storeId,
-          now - startedAt
-        )
+        yield* logOperation("workspace_orchestration.monitoring_stopped", "deprovision", storeId, {
+          durationMs: now - startedAt
+        })
         return "monitoring_stopped" as const
       }),
     isMonitored,

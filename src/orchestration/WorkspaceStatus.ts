@@ -2,8 +2,7 @@
  * What the loop has last found out about each workspace: the answer to "why is it not monitored?". A status says when
  * it was observed and against which revision (law 10).
  */
-import * as DateTime from "effect/DateTime"
-import { setCondition, type Condition } from "../controller/Conditions.ts"
+import { makeCondition, type Condition } from "../controller/Conditions.ts"
 import type { Action } from "./decide.ts"
 
 /** Why nothing is being done about a workspace right now, and until when if time alone will change that. */
@@ -27,27 +26,47 @@ export interface Transition {
   readonly message: string
 }
 
-/** Times are in milliseconds since the epoch. */
-export interface WorkspaceStatus {
+/**
+ * What is kept of each workspace: facts, of which a hundred thousand must stay cheap. What they mean is said when
+ * somebody asks (`view`). Times are in milliseconds since the epoch.
+ */
+export interface Remembered {
   readonly firstMonitoredAt: number | null
   readonly lastEnsuredAt: number | null
   readonly lastStoppedAt: number | null
   readonly provisionDurationMs: number | null
-  readonly observedAt: number | null
   readonly blocked: Blocked | null
   readonly lastError: LastError | null
+  /** What the newest observation saw; null before the first. */
+  readonly seen: Seen | null
+}
+
+/** What an observation saw, and since when each of it has been so. */
+interface Seen {
+  readonly at: number
+  readonly revision: string | null
+  readonly desired: Observation["desired"]
+  readonly desiredSince: number
+  readonly monitored: boolean
+  readonly monitoredSince: number
+  readonly synced: boolean | null
+  readonly syncedSince: number
+}
+
+/** What is shown of a workspace. */
+export interface WorkspaceStatus extends Omit<Remembered, "seen"> {
+  readonly observedAt: number | null
   readonly conditions: ReadonlyArray<Condition>
 }
 
-export const unobserved: WorkspaceStatus = {
+export const unobserved: Remembered = {
   firstMonitoredAt: null,
   lastEnsuredAt: null,
   lastStoppedAt: null,
   provisionDurationMs: null,
-  observedAt: null,
   blocked: null,
   lastError: null,
-  conditions: []
+  seen: null
 }
 
 const holdMessages: Record<Extract<Action, { readonly _tag: "Hold" }>["reason"], string> = {
@@ -86,75 +105,101 @@ const camelCase = (reason: string): string =>
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join("")
 
-/** The conditions `Desired`, `Monitored` and `Synced` as of an observation. */
-export const observe = (status: WorkspaceStatus, seen: Observation): WorkspaceStatus => {
-  const at = DateTime.unsafeMake(seen.now)
-  const desired = { Present: "True", Absent: "False", Unknown: "Unknown" } as const
-  const notMonitored =
-    seen.blocked !== null
-      ? { reason: camelCase(seen.blocked.reason), message: holdMessage(seen.blocked.reason) }
-      : seen.lastError !== null
-        ? { reason: camelCase(seen.lastError.code), message: seen.lastError.message }
-        : { reason: "NotOpen", message: "The store is not open" }
-  const conditions = [
-    {
-      type: "Desired",
-      status: desired[seen.desired],
-      reason: seen.desired === "Present" ? "Listed" : seen.desired === "Absent" ? "NotListed" : "NeverListed",
-      message:
-        seen.desired === "Present"
-          ? "The source of truth has it"
-          : seen.desired === "Absent"
-            ? "The source of truth does not have it any more"
-            : "The source of truth has never spoken of it"
-    },
-    {
-      type: "Monitored",
-      status: seen.monitored ? ("True" as const) : ("False" as const),
-      ...(seen.monitored
-        ? { reason: "StoreOpen", message: "The store is open and its event processor runs" }
-        : notMonitored)
-    },
-    {
-      type: "Synced",
-      status:
-        seen.synced === null ? ("Unknown" as const) : seen.synced ? ("True" as const) : ("False" as const),
-      reason: seen.synced === null ? "NotOpen" : seen.synced ? "Connected" : "Disconnected",
-      message:
-        seen.synced === null
-          ? "There is no open store to ask"
-          : seen.synced
-            ? "The store hears its sync backend"
-            : "The store does not hear its sync backend"
-    }
-  ]
+/** The workspace after an observation. */
+export const observe = (before: Remembered, now: Observation): Remembered => {
+  const { seen } = before
   return {
-    ...status,
-    observedAt: seen.now,
-    blocked: seen.blocked,
-    lastError: seen.lastError,
-    conditions: conditions.reduce<ReadonlyArray<Condition>>(
-      (all, condition) => setCondition(all, { ...condition, observedRevision: seen.revision }, at),
-      status.conditions
-    )
+    firstMonitoredAt: before.firstMonitoredAt,
+    lastEnsuredAt: before.lastEnsuredAt,
+    lastStoppedAt: before.lastStoppedAt,
+    provisionDurationMs: before.provisionDurationMs,
+    blocked: now.blocked,
+    lastError: now.lastError,
+    seen: {
+      at: now.now,
+      revision: now.revision,
+      desired: now.desired,
+      desiredSince: seen?.desired === now.desired ? seen.desiredSince : now.now,
+      monitored: now.monitored,
+      monitoredSince: seen?.monitored === now.monitored ? seen.monitoredSince : now.now,
+      synced: now.synced,
+      syncedSince: seen?.synced === now.synced ? seen.syncedSince : now.now
+    }
   }
 }
 
-/**
- * The status as it may be shown when the snapshot has been stale from `staleFrom` on: whether the workspace is desired is
- * then not known, whatever was observed before (law 10).
- */
-export const asOfStale = (status: WorkspaceStatus, staleFrom: number): WorkspaceStatus => ({
-  ...status,
-  conditions: status.conditions.map((condition) =>
-    condition.type === "Desired"
-      ? {
-          ...condition,
-          status: "Unknown",
-          reason: "SnapshotStale",
-          message: "The newest snapshot of the source of truth is too old to say",
-          lastTransitionTime: DateTime.unsafeMake(staleFrom)
-        }
-      : condition
+const desiredCondition = (
+  { desired, desiredSince, revision }: Seen,
+  /** From when on the snapshot is too old to say; null while it is fresh. */
+  staleFrom: number | null
+): Condition => {
+  const type = "Desired"
+  const observedRevision = revision
+  if (staleFrom !== null) {
+    const message = "The newest snapshot of the source of truth is too old to say"
+    return makeCondition(
+      { type, status: "Unknown", reason: "SnapshotStale", message, observedRevision },
+      staleFrom
+    )
+  }
+  const said = {
+    Present: { status: "True", reason: "Listed", message: "The source of truth has it" },
+    Absent: {
+      status: "False",
+      reason: "NotListed",
+      message: "The source of truth does not have it any more"
+    },
+    Unknown: {
+      status: "Unknown",
+      reason: "NeverListed",
+      message: "The source of truth has never spoken of it"
+    }
+  } as const
+  return makeCondition({ type, ...said[desired], observedRevision }, desiredSince)
+}
+
+const monitoredCondition = ({ blocked, lastError }: Remembered, seen: Seen): Condition => {
+  const said = seen.monitored
+    ? { reason: "StoreOpen", message: "The store is open and its event processor runs" }
+    : blocked !== null
+      ? { reason: camelCase(blocked.reason), message: holdMessage(blocked.reason) }
+      : lastError !== null
+        ? { reason: camelCase(lastError.code), message: lastError.message }
+        : { reason: "NotOpen", message: "The store is not open" }
+  const status = seen.monitored ? "True" : "False"
+  return makeCondition(
+    { type: "Monitored", status, ...said, observedRevision: seen.revision },
+    seen.monitoredSince
   )
+}
+
+const syncedCondition = (seen: Seen): Condition => {
+  const said =
+    seen.synced === null
+      ? { status: "Unknown" as const, reason: "NotOpen", message: "There is no open store to ask" }
+      : seen.synced
+        ? { status: "True" as const, reason: "Connected", message: "The store hears its sync backend" }
+        : {
+            status: "False" as const,
+            reason: "Disconnected",
+            message: "The store does not hear its sync backend"
+          }
+  return makeCondition({ type: "Synced", ...said, observedRevision: seen.revision }, seen.syncedSince)
+}
+
+/**
+ * What is known of a workspace, with its conditions `Desired`, `Monitored` and `Synced`. When the snapshot has been stale
+ * from `staleFrom` on, whether the workspace is desired is not known, whatever was observed before (law 10).
+ */
+export const view = ({ seen, ...known }: Remembered, staleFrom: number | null): WorkspaceStatus => ({
+  ...known,
+  observedAt: seen?.at ?? null,
+  conditions:
+    seen === null
+      ? []
+      : [
+          desiredCondition(seen, staleFrom),
+          monitoredCondition({ seen, ...known }, seen),
+          syncedCondition(seen)
+        ]
 })

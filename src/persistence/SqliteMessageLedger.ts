@@ -107,6 +107,7 @@ export const layer: Layer.Layer<MessageLedger, never, StateDatabase> = Layer.eff
 
     return MessageLedger.of({
       path: database.path,
+      knows: (storeId) => known.has(storeId),
       load: (storeId) =>
         reading("load", () => {
           if (!known.has(storeId)) return undefined

@@ -315,8 +315,11 @@ export const make = (given: Options) =>
       startMonitoring: (storeId) =>
         Effect.suspend(() => {
           const one = followed.get(storeId)
-          if (one === undefined) followed.set(storeId, makeFollowed(storeId))
-          else one.isCaughtUp = false
+          if (one === undefined) {
+            followed.set(storeId, makeFollowed(storeId))
+            // Nothing to read and nothing left over: most stores, of which the first news brings the first turn.
+            if (!manager.hasNews(storeId) && !ledger.knows(storeId)) return Effect.void
+          } else one.isCaughtUp = false
           // The news of the time between opening, or opening again, and following must not be missed (law 3).
           return turns.add(storeId)
         }),

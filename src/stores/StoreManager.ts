@@ -78,6 +78,8 @@ export class StoreManager extends Context.Tag("workspace-orchestrator/stores/Sto
     readonly declareDead: (death: StoreDied) => Effect.Effect<void>
     readonly observe: (storeId: string) => Observed
     readonly openStore: (storeId: string) => OpenStore | undefined
+    /** Whether the store has had any news since it was opened, its history included. */
+    readonly hasNews: (storeId: string) => boolean
     readonly view: (storeId: string) => StoreView | undefined
     readonly storeIds: () => Iterable<string>
     readonly size: () => number
@@ -104,6 +106,7 @@ interface Record {
   generation: number
   opening: number | null
   held: Held | null
+  hasNews: boolean
   death: StoreDied | null
   deathTimes: Array<number>
   connectedAt: number | null
@@ -121,6 +124,7 @@ const emptyRecord = (storeId: string): Record => ({
   generation: 0,
   opening: null,
   held: null,
+  hasNews: false,
   death: null,
   deathTimes: [],
   connectedAt: null,
@@ -182,6 +186,7 @@ export const make = (options: Options) =>
         onNews: () => {
           if (!isCurrent()) return
           record.lastActivity = clock.unsafeCurrentTimeMillis()
+          record.hasNews = true
           publish({ _tag: "News", storeId: record.storeId })
         },
         onConnectivity: (connectivity) => {
@@ -299,6 +304,7 @@ export const make = (options: Options) =>
         Effect.flatMap(Effect.zipRight(release(record), Scope.make()), (scope) => {
           const startedAt = clock.unsafeCurrentTimeMillis()
           record.death = null
+          record.hasNews = false
           record.opening = startedAt
           noteStatus(record, startedAt)
           return Effect.flatMap(openInTime(record, scope, restore), (exit) => conclude(record, scope, exit))
@@ -393,6 +399,7 @@ export const make = (options: Options) =>
         const record = records.get(storeId)
         return record?.death === null ? record.held?.store : undefined
       },
+      hasNews: (storeId) => records.get(storeId)?.hasNews === true,
       view: (storeId) => {
         const record = records.get(storeId)
         if (record === undefined) return undefined

@@ -116,6 +116,9 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
 
 /** One object for all that are simply there: a hundred thousand of them must stay cheap. */
 const PRESENT: Entry = { absence: null }
+const pinnedHere: Desired = { _tag: "Present", pinned: true }
+const listedHere: Desired = { _tag: "Present", pinned: false }
+const unknown: Desired = { _tag: "Unknown" }
 
 /** Paced lists: this many at once, and one more every two seconds. */
 const PACED_LISTS_BURST = 20
@@ -423,12 +426,10 @@ export const make = (options: Options) =>
       })
 
     const get = (id: string): Desired => {
-      if (pinned.has(id)) return { _tag: "Present", pinned: true }
+      if (pinned.has(id)) return pinnedHere
       const entry = entries.get(id)
-      if (entry === undefined) return { _tag: "Unknown" }
-      return entry.absence === null
-        ? { _tag: "Present", pinned: false }
-        : { _tag: "Absent", absence: entry.absence }
+      if (entry === undefined) return unknown
+      return entry.absence === null ? listedHere : { _tag: "Absent", absence: entry.absence }
     }
 
     return DesiredState.of({

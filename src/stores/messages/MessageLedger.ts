@@ -101,6 +101,8 @@ export class MessageLedger extends Context.Tag("workspace-orchestrator/stores/Me
   {
     /** Where the database is; null: in memory. */
     readonly path: string | null
+    /** Whether anything is known of the store. */
+    readonly knows: (storeId: string) => boolean
     /** What is known of the store; undefined when nothing is. Costs nothing for a store without a message. */
     readonly load: (storeId: string) => Effect.Effect<LedgerStore | undefined, LedgerError>
     /** The rows of those messages that have one. */
@@ -134,6 +136,7 @@ const makeMemory = (): (typeof MessageLedger)["Service"] => {
   const stores = new Map<string, { head: LedgerHead; readonly rows: Map<string, LedgerRow> }>()
   return {
     path: null,
+    knows: (storeId) => stores.has(storeId),
     load: (storeId) =>
       Effect.sync(() => {
         const known = stores.get(storeId)
