@@ -19,6 +19,7 @@ import { diff, reconcile } from "./commands/Reconcile.ts"
 import { report } from "./commands/Report.ts"
 import { status } from "./commands/Status.ts"
 import { describe, explain, get } from "./commands/Stores.ts"
+import { verify } from "./commands/Verify.ts"
 import type { AnswerIsBad, AnswerIsNo, WrongUsage } from "./Environment.ts"
 import { exitCodes } from "./ExitCode.ts"
 import { overview } from "./Overview.ts"
@@ -48,6 +49,7 @@ const root = Command.make("wso").pipe(
     events,
     audit,
     doctor,
+    verify,
     report,
     backup,
     config

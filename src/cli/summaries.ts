@@ -23,6 +23,8 @@ export const summaries = {
   audit: "Who did what from where; `verify` checks that no record was changed. Exit code 1 if one was.",
   doctor:
     "Check the configuration, the server, the token, the webhook secret and what the server depends on.",
+  verify:
+    "Whether a deployment works: version, source, convergence, counts; --deep and --canary look closer. Exit code 1 if not.",
   report: "Reports: `daily` says how the last day was. Exit code 1 if a check warns, 2 if one fails.",
   backup: "Backups of the server's own state: `create`, `ls`, `verify`; `restore` while it is stopped.",
   config: "The server's configuration: `validate` checks this environment, `list` names every variable.",

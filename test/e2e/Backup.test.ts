@@ -1,24 +1,11 @@
 /** A backup of a running server, put back with the command line when the world has moved on: it converges, and harms nothing. */
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { readdirSync } from "node:fs"
-import { join } from "node:path"
 import { expect, it } from "vitest"
 import { eventually } from "../support/Eventually.ts"
 import { temporaryFolder } from "../support/Program.ts"
 import { startServer } from "../support/RunningServer.ts"
 import { startSickAuthWorker, workspaceIds } from "../support/SickAuthWorker.ts"
-
-const wso = async (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../dist/wso.js"), ...args], {
-    env: { PATH: process.env["PATH"], ...env }
-  })
-  let [out, err] = ["", ""]
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()))
-  await once(child, "close")
-  return { code: child.exitCode, out, err }
-}
+import { runWso } from "../support/Wso.ts"
 
 const parseBackup: (text: string) => { readonly id: string } = JSON.parse
 
@@ -40,13 +27,13 @@ it("starts from an older state without harm: what came is added, what went is he
     const { client, program } = server
     const operator = { WSO_URL: client.url, SERVER_BYPASS_TOKEN: source.token }
     await eventually("all are monitored", async () => (await client.monitored()).length === 20)
-    const made = await wso(["backup", "create", "-o", "json"], operator)
+    const made = await runWso(["backup", "create", "-o", "json"], operator)
     expect([made.code, made.err]).toEqual([0, ""])
     id = parseBackup(made.out).id
-    const verified = await wso(["backup", "verify", id], operator)
+    const verified = await runWso(["backup", "verify", id], operator)
     expect(verified.out).toMatch(/^Intact: schema \d+; workspaces 20, /)
 
-    const refused = await wso(["backup", "restore", id, "--data-path", folder.path], {})
+    const refused = await runWso(["backup", "restore", id, "--data-path", folder.path], {})
     expect([refused.code, refused.out]).toEqual([5, ""])
     expect(refused.err).toContain("A server runs on")
 
@@ -54,14 +41,14 @@ it("starts from an older state without harm: what came is added, what went is he
     for (const gonely of gone) source.workspaces.delete(gonely)
     for (const other of ["new-a", "new-b"]) source.workspaces.add(other)
     await eventually("the guard holds what went", async () => (await client.health()).removalGuard.tripped)
-    const plan = /wso approve ([0-9a-f]+)/.exec((await wso(["diff"], operator)).out)?.[1] ?? ""
-    expect((await wso(["approve", plan], operator)).code).toBe(0)
+    const plan = /wso approve ([0-9a-f]+)/.exec((await runWso(["diff"], operator)).out)?.[1] ?? ""
+    expect((await runWso(["approve", plan], operator)).code).toBe(0)
     await eventually("they are stopped", async () => (await client.monitored()).length === left.length + 2)
     program.kill("SIGTERM")
     expect(await program.ended).toBe(0)
   }
 
-  const restored = await wso(["backup", "restore", id], { STORE_DATA_PATH: folder.path })
+  const restored = await runWso(["backup", "restore", id], { STORE_DATA_PATH: folder.path })
   expect([restored.code, restored.err]).toEqual([0, ""])
   expect(restored.out).toContain(`${id} is the state of`)
   expect(readdirSync(folder.path).some((name) => name.startsWith("state.sqlite.replaced-"))).toBe(true)
@@ -81,13 +68,13 @@ it("starts from an older state without harm: what came is added, what went is he
   expect((await client.health()).orchestrator.totalDeprovisioned).toBe(0)
 
   const operator = { WSO_URL: client.url, SERVER_BYPASS_TOKEN: source.token }
-  const plan = /wso approve ([0-9a-f]+)/.exec((await wso(["diff"], operator)).out)?.[1] ?? ""
-  expect((await wso(["approve", plan], operator)).code).toBe(0)
+  const plan = /wso approve ([0-9a-f]+)/.exec((await runWso(["diff"], operator)).out)?.[1] ?? ""
+  expect((await runWso(["approve", plan], operator)).code).toBe(0)
   await eventually("it converges", async () => {
     const { convergence } = await client.health()
     return convergence.converged && convergence.monitoredCount === left.length + 2
   })
-  const audit = await wso(["audit", "--action", "backup.restored"], operator)
+  const audit = await runWso(["audit", "--action", "backup.restored"], operator)
   expect(audit.out).toContain(id)
-  expect((await wso(["audit", "verify"], operator)).code).toBe(0)
+  expect((await runWso(["audit", "verify"], operator)).code).toBe(0)
 })

@@ -8,30 +8,12 @@ import { ErrorBody, Open } from "../../http/api/Common.ts"
 import { Health, Probe } from "../../http/api/HealthViews.ts"
 import { signedHeaders, TIMESTAMP_TOLERANCE_SECONDS } from "../../http/WebhookAuthentication.ts"
 import { AnswerIsNo, connect, now, view } from "../Environment.ts"
-import { Screen, type Tone } from "../Screen.ts"
+import { failed, type Finding, findingsText, hasFailed, ok, skipped, warning } from "../Findings.ts"
+import { Screen } from "../Screen.ts"
 import { summaries } from "../summaries.ts"
 import { ServerConfiguration } from "../ServerConfiguration.ts"
-import { table } from "../Table.ts"
 import { duration } from "../Words.ts"
 import type { ClientError, WsoClient } from "../WsoClient.ts"
-
-interface Finding {
-  readonly check: string
-  readonly result: "ok" | "warning" | "failed" | "skipped"
-  readonly detail: string
-}
-
-const tones: Readonly<Record<Finding["result"], Tone>> = {
-  ok: "good",
-  warning: "warning",
-  failed: "bad",
-  skipped: "dim"
-}
-
-const ok = (check: string, detail: string): Finding => ({ check, result: "ok", detail })
-const warning = (check: string, detail: string): Finding => ({ check, result: "warning", detail })
-const failed = (check: string, detail: string): Finding => ({ check, result: "failed", detail })
-const skipped = (check: string, detail: string): Finding => ({ check, result: "skipped", detail })
 
 /** A check whose answer is that the server did not give one. */
 const orFailed =
@@ -150,30 +132,29 @@ const webhookSecret = (client: WsoClient) =>
     )
   )
 
+/** All of them, in this order. */
+export const examine = (client: WsoClient) =>
+  Effect.all([
+    configuration,
+    reachable(client),
+    clocks(client),
+    tokenAccepted(client),
+    webhookSecret(client),
+    probe(client, "first pass", "/health/ready"),
+    probe(client, "state database", "/health/db"),
+    probe(client, "Auth Worker", "/health/auth-worker"),
+    probe(client, "sync backend", "/health/sync"),
+    storeSelfTest(client)
+  ])
+
 export const doctor = Command.make("doctor", view, (options) =>
   Effect.gen(function* () {
     const client = yield* connect(options)
     const { paint, print } = yield* Screen
-    const findings = yield* Effect.all([
-      configuration,
-      reachable(client),
-      clocks(client),
-      tokenAccepted(client),
-      webhookSecret(client),
-      probe(client, "first pass", "/health/ready"),
-      probe(client, "state database", "/health/db"),
-      probe(client, "Auth Worker", "/health/auth-worker"),
-      probe(client, "sync backend", "/health/sync"),
-      storeSelfTest(client)
-    ])
+    const findings = yield* examine(client)
     yield* print(
-      options.output === "json"
-        ? JSON.stringify(findings, null, 2)
-        : table(
-            ["CHECK", "RESULT", "DETAIL"],
-            findings.map(({ check, detail, result }) => [check, paint(result, tones[result]), detail])
-          )
+      options.output === "json" ? JSON.stringify(findings, null, 2) : findingsText(findings, paint)
     )
-    if (findings.some(({ result }) => result === "failed")) return yield* new AnswerIsNo()
+    if (hasFailed(findings)) return yield* new AnswerIsNo()
   })
 ).pipe(Command.withDescription(summaries.doctor))

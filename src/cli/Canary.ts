@@ -1,0 +1,211 @@
+/**
+ * A workspace that is made and deleted again to see that the whole way works: a user's request to the Auth Worker, its
+ * webhook, the server's store. It is a user's own, made with a user's own rights.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { Explanation } from "../http/api/Views.ts"
+import { failed, type Finding, ok } from "./Findings.ts"
+import { duration } from "./Words.ts"
+import type { WsoClient } from "./WsoClient.ts"
+
+/** Who the canary belongs to. */
+export type Credentials =
+  | { readonly _tag: "Token"; readonly token: Redacted.Redacted }
+  | { readonly _tag: "Login"; readonly email: string; readonly password: Redacted.Redacted }
+
+export interface Options {
+  readonly authWorkerUrl: string
+  readonly credentials: Credentials
+  /** For all of it but the clearing away, in milliseconds. */
+  readonly timeoutMs: number
+  readonly progress: (line: string) => Effect.Effect<void>
+}
+
+/** One request to the Auth Worker may take so long; the clearing away, with its repeats, so long in all. */
+const REQUEST_TIMEOUT_MS = 15_000
+const CLEAR_TIMEOUT_MS = 20_000
+const CLEAR_ATTEMPTS = 5
+const CLEAR_AGAIN_AFTER = "1 second"
+const LOOK_EVERY = "100 millis"
+const ID_RANGE = 36 ** 8
+const MAX_SHOWN = 200
+
+/** A step that did not succeed; the message is a sentence for people. */
+class CanaryError extends Schema.TaggedError<CanaryError>()("CanaryError", { message: Schema.String }) {}
+
+const Grant = Schema.parseJson(Schema.Struct({ accessToken: Schema.NonEmptyString }))
+const Refusal = Schema.parseJson(
+  Schema.Struct({ error: Schema.Struct({ code: Schema.String, message: Schema.String }) })
+)
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+const reasonOf = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return "no connection"
+  if (cause.name === "TimeoutError") return `nothing within ${REQUEST_TIMEOUT_MS} ms`
+  return cause.cause instanceof Error && cause.cause.message !== "" ? cause.cause.message : cause.message
+}
+
+const authWorker = (baseUrl: string) => {
+  const base = baseUrl.replace(/\/+$/, "")
+  return (
+    method: "POST" | "DELETE",
+    path: string,
+    request: { readonly token?: string; readonly body?: unknown }
+  ): Effect.Effect<Answer, CanaryError> =>
+    Effect.tryPromise({
+      try: async (signal) => {
+        const response = await fetch(`${base}${path}`, {
+          method,
+          // Its own end, so that a request that must not be cut off ends all the same.
+          signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+          headers: {
+            ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+            ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token}` })
+          },
+          ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) })
+        })
+        return { status: response.status, text: await response.text() }
+      },
+      catch: (cause) =>
+        new CanaryError({ message: `The Auth Worker does not answer at ${base} (${reasonOf(cause)}).` })
+    })
+}
+
+/** What the Auth Worker said against it: its own words if it is ours, else the status alone. */
+const refused = (what: string, { status, text }: Answer): CanaryError =>
+  new CanaryError({
+    message: Option.match(Schema.decodeOption(Refusal)(text), {
+      onNone: () => `The Auth Worker refused to ${what} (HTTP ${status}).`,
+      onSome: ({ error }) =>
+        `The Auth Worker refused to ${what}: ${error.message.slice(0, MAX_SHOWN)} (${error.code}).`
+    })
+  })
+
+/** `null` while nobody has spoken of it. */
+const explained = (
+  client: WsoClient,
+  id: string
+): Effect.Effect<typeof Explanation.Type | null, CanaryError> =>
+  client.ask(Explanation, { method: "GET", path: `/stores/${id}` }).pipe(
+    Effect.map(({ value }) => value),
+    Effect.catchAll((error) =>
+      error._tag === "ServerRefused" && error.status === 404
+        ? Effect.succeed(null)
+        : Effect.fail(new CanaryError({ message: error.message }))
+    )
+  )
+
+/** Makes the canary, sees it monitored, deletes it, sees it stopped. It is deleted whatever happens, Ctrl-C included. */
+export const fly = (client: WsoClient, options: Options): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.gen(function* () {
+    const call = authWorker(options.authWorkerUrl)
+    const id = `canary-${(yield* Random.nextIntBetween(0, ID_RANGE)).toString(36).padStart(8, "0")}`
+    const findings: Array<Finding> = []
+    let last = "the server was not asked"
+    let token: string | undefined
+    let isGone = true
+
+    const note = (finding: Finding) =>
+      Effect.zipRight(
+        Effect.sync(() => void findings.push(finding)),
+        options.progress(`canary ${id}: ${finding.detail}`)
+      )
+
+    const until = (monitored: boolean) =>
+      Effect.gen(function* () {
+        const explanation = yield* explained(client, id)
+        last = explanation?.summary ?? "Nobody has spoken of it to the server."
+        return (explanation?.monitored ?? false) === monitored
+      }).pipe(Effect.zipLeft(Effect.sleep(LOOK_EVERY)), Effect.repeat({ until: (holds) => holds }))
+
+    /** How long it took, as a finding. */
+    const step = (check: string, words: string, body: Effect.Effect<unknown, CanaryError>) =>
+      Effect.gen(function* () {
+        const startedAt = yield* Clock.currentTimeMillis
+        yield* body
+        yield* note(ok(check, `${words} in ${duration((yield* Clock.currentTimeMillis) - startedAt)}`))
+      }).pipe(Effect.tapError(({ message }) => note(failed(check, message))))
+
+    const logIn = Effect.gen(function* () {
+      const { credentials } = options
+      if (credentials._tag === "Token") return Redacted.value(credentials.token)
+      const answer = yield* call("POST", "/auth/login", {
+        body: { email: credentials.email, password: Redacted.value(credentials.password) }
+      })
+      const grant = Schema.decodeOption(Grant)(answer.text)
+      if (answer.status !== 200 || Option.isNone(grant))
+        return yield* refused("log the canary's user in", answer)
+      return grant.value.accessToken
+    })
+
+    const create = Effect.gen(function* () {
+      const own = yield* logIn
+      token = own
+      // From here on it may exist, whatever the answer is.
+      isGone = false
+      const answer = yield* call("POST", "/workspaces", {
+        token: own,
+        body: { name: "Canary", instanceId: id }
+      })
+      if (answer.status !== 201 && answer.status !== 200) {
+        isGone = answer.status >= 400 && answer.status < 500
+        return yield* refused("make the canary", answer)
+      }
+      // Cut off, it might be made behind its own deletion.
+    }).pipe(Effect.uninterruptible)
+
+    const remove = Effect.gen(function* () {
+      if (token === undefined) return
+      const answer = yield* call("DELETE", `/workspaces/${id}`, { token })
+      if (answer.status !== 204 && answer.status !== 200 && answer.status !== 404) {
+        return yield* refused("delete the canary", answer)
+      }
+      isGone = true
+    })
+
+    const flight = Effect.gen(function* () {
+      yield* step("canary created", "made through the Auth Worker", create)
+      yield* step("canary monitored", "the server monitors it", until(true))
+      yield* step("canary deleted", "deleted through the Auth Worker", remove)
+      yield* step("canary stopped", "the server has stopped", until(false))
+    })
+
+    const clear = Effect.suspend(() => (isGone ? Effect.void : remove)).pipe(
+      Effect.retry(Schedule.intersect(Schedule.recurs(CLEAR_ATTEMPTS), Schedule.spaced(CLEAR_AGAIN_AFTER))),
+      Effect.timeoutFail({
+        duration: CLEAR_TIMEOUT_MS,
+        onTimeout: () => new CanaryError({ message: "It took too long." })
+      }),
+      Effect.catchAll(({ message }) =>
+        note(
+          failed(
+            "canary cleared away",
+            `${message} It may still exist: DELETE ${options.authWorkerUrl}/workspaces/${id} as its user.`
+          )
+        )
+      )
+    )
+
+    yield* flight.pipe(
+      Effect.timeoutOption(options.timeoutMs),
+      Effect.flatMap(
+        Option.match({
+          onNone: () => note(failed("canary", `Not within ${duration(options.timeoutMs)}. ${last}`)),
+          onSome: () => Effect.void
+        })
+      ),
+      Effect.ignore,
+      Effect.ensuring(clear)
+    )
+    return findings
+  })
