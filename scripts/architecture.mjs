@@ -8,10 +8,11 @@ export const arrows = {
   stores: ["controller", "telemetry"],
   orchestration: ["controller", "workspaces", "stores", "telemetry"],
   incidents: ["controller", "workspaces", "stores", "orchestration", "telemetry"],
+  chatops: ["orchestration", "incidents", "telemetry"],
   persistence: ["controller", "workspaces", "stores", "orchestration", "incidents", "telemetry"],
   telemetry: [],
-  http: ["controller", "workspaces", "stores", "orchestration", "incidents", "telemetry"],
-  cli: ["http", "workspaces", "orchestration"],
+  http: ["controller", "workspaces", "stores", "orchestration", "incidents", "chatops", "telemetry"],
+  cli: ["http", "workspaces", "orchestration", "chatops"],
   "auth-worker": ["workspaces"],
   "sync-worker": ["workspaces", "stores"],
   dev: [

@@ -261,6 +261,17 @@ const webhookSecrets = secrets(
   (text) => visibleAscii(text) && (!text.startsWith("whsec_") || /^whsec_[A-Za-z0-9+/_-]+=*$/.test(text))
 )
 
+const ed25519Key: Kind<string> = {
+  takes: "an Ed25519 public key: 64 hex digits",
+  schema: Schema.String.pipe(Schema.pattern(/^[0-9a-fA-F]{64}$/))
+}
+
+/** Discord's ids have 17 digits and more by now, and 20 at most. */
+const discordIds: Kind<ReadonlyArray<string>> = {
+  takes: "comma-separated ids of Discord (15 to 20 digits)",
+  schema: commaSeparated.pipe(Schema.compose(Schema.Array(Schema.String.pipe(Schema.pattern(/^\d{15,20}$/)))))
+}
+
 /** Every variable, in the order of the documentation. */
 export const variables = {
   host: optional("HOST", anyText, "The address to listen on. Default: 127.0.0.1, and 0.0.0.0 in production."),
@@ -530,6 +541,17 @@ export const variables = {
     "60000",
     "The least time between two notifications of one kind of incident, and how long it must be over to be resolved."
   ),
+  discordPublicKey: optional(
+    "CHATOPS_DISCORD_PUBLIC_KEY",
+    ed25519Key,
+    "The public key of a Discord application, whose slash commands are answered at POST /chatops/discord. Unset: it answers 503."
+  ),
+  chatOpsChannels: list("CHATOPS_CHANNELS", discordIds, "The Discord channels in which commands are taken."),
+  chatOpsAdmins: list(
+    "CHATOPS_ADMINS",
+    discordIds,
+    "The Discord users who may reconcile, pause, resume and approve in those channels."
+  ),
   sentryDsn: secret(
     optional(
       "SENTRY_DSN",
@@ -636,6 +658,10 @@ export interface ServerConfig {
   /** At least one when there is a URL. */
   readonly notifyWebhookSecrets: ReadonlyArray<Redacted.Redacted>
   readonly notifyMinIntervalMs: number
+  /** 64 hex digits. */
+  readonly discordPublicKey: Option.Option<string>
+  readonly chatOpsChannels: ReadonlyArray<string>
+  readonly chatOpsAdmins: ReadonlyArray<string>
   readonly sentryDsn: Option.Option<Redacted.Redacted>
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent"
   /** Whether a terminal may be written to in colours. */
@@ -890,6 +916,9 @@ export const loadConfig = Effect.fnUntraced(function* (
       notifyWebhookUrl: of(variables.notifyWebhookUrl),
       notifyWebhookSecrets: of(variables.notifyWebhookSecrets),
       notifyMinIntervalMs: of(variables.notifyMinIntervalMs),
+      discordPublicKey: of(variables.discordPublicKey),
+      chatOpsChannels: of(variables.chatOpsChannels),
+      chatOpsAdmins: of(variables.chatOpsAdmins),
       sentryDsn: of(variables.sentryDsn),
       logLevel: of(variables.logLevel),
       noColor: of(variables.noColor),

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as ChatOps from "./chatops/ChatOps.ts"
 import { ConfigErrors, ConfigProblem, secretsOf, type ServerConfig } from "./config.ts"
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
@@ -223,6 +224,7 @@ export const layer = (config: ServerConfig) =>
         incidentDashboardUrl: config.incidentDashboardUrl,
         breakers
       })
+      const chatOps = ChatOps.layer({ channels: config.chatOpsChannels, admins: config.chatOpsAdmins })
       const loop = WorkspaceReconciler.layer({ intervalMs, disabled }).pipe(
         Layer.provideMerge(
           WorkspaceController.layer({
@@ -303,8 +305,10 @@ export const layer = (config: ServerConfig) =>
           admin: config.adminRateLimit,
           read: config.readRateLimit,
           authFailure: config.authFailureRateLimit
-        }
+        },
+        chatOps: { publicKey: config.discordPublicKey }
       }).pipe(
+        Layer.provide(chatOps),
         Layer.provide([
           administration,
           MessageAdministration.layer,

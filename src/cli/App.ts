@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { version } from "../http/Version.ts"
 import { audit } from "./commands/Audit.ts"
 import { backup } from "./commands/Backup.ts"
+import { chatops } from "./commands/ChatOps.ts"
 import { config } from "./commands/Configuration.ts"
 import { approve, resume, suspend } from "./commands/Control.ts"
 import { doctor } from "./commands/Doctor.ts"
@@ -46,6 +47,7 @@ const root = Command.make("wso").pipe(
     messages,
     incidents,
     notify,
+    chatops,
     events,
     audit,
     doctor,

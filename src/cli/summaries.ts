@@ -19,6 +19,7 @@ export const summaries = {
     "User messages that were given up; `retry` and `drop` decide on one. Exit code 1 if there is any.",
   incidents: "What is, or was of late, wrong with the server as a whole. Exit code 1 if an incident is open.",
   notify: "`notify test` sends a test notification to NOTIFY_WEBHOOK_URL and says what came back.",
+  chatops: "`chatops commands` prints the slash commands as JSON, to be registered with Discord.",
   events: "What has happened of late; -f goes on with what happens.",
   audit: "Who did what from where; `verify` checks that no record was changed. Exit code 1 if one was.",
   doctor:

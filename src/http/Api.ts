@@ -6,6 +6,7 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { AdminApi } from "./api/AdminApi.ts"
 import { BackupsApi } from "./api/BackupsApi.ts"
+import { ChatOpsApi } from "./api/ChatOpsApi.ts"
 import { DescriptionApi } from "./api/DescriptionApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
 import { IncidentsApi } from "./api/IncidentsApi.ts"
@@ -24,6 +25,7 @@ export class Api extends HttpApi.make("workspace-orchestrator")
   .add(MessagesApi)
   .add(IncidentsApi)
   .add(WebhooksApi)
+  .add(ChatOpsApi)
   .add(AdminApi)
   .add(BackupsApi)
   .add(ReportsApi)

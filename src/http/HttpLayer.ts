@@ -12,7 +12,9 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type { ChatOps } from "../chatops/ChatOps.ts"
 import type { Incidents } from "../incidents/Incidents.ts"
 import type { Administration } from "../orchestration/Administration.ts"
 import type { Backups } from "../orchestration/Backups.ts"
@@ -24,10 +26,12 @@ import * as AddressRules from "./AddressRules.ts"
 import * as Administrators from "./Administrators.ts"
 import { refusalResponse, REQUEST_ID_HEADER } from "./Answer.ts"
 import { Api } from "./Api.ts"
+import { DISCORD_PATH } from "./api/ChatOpsApi.ts"
 import { WEBHOOK_PATH } from "./api/WebhooksApi.ts"
 import * as Gate from "./Gate.ts"
 import * as AdminHandlers from "./handlers/Admin.ts"
 import * as BackupsHandlers from "./handlers/Backups.ts"
+import * as ChatOpsHandlers from "./handlers/ChatOps.ts"
 import * as DescriptionHandlers from "./handlers/Description.ts"
 import * as HealthHandlers from "./handlers/Health.ts"
 import * as IncidentsHandlers from "./handlers/Incidents.ts"
@@ -50,6 +54,7 @@ export interface Options {
   readonly configuration: ReportsHandlers.Options
   readonly addresses: AddressRules.Options
   readonly limits: Limits.Options
+  readonly chatOps: ChatOpsHandlers.Options
 }
 
 const NANOS_PER_SECOND = 1e9
@@ -88,8 +93,14 @@ const measured = <E, R>(app: Effect.Effect<HttpServerResponse, E, R>) =>
 const make = (options: Options) =>
   Effect.gen(function* () {
     const app = yield* HttpApiBuilder.httpApp
-    const disabled: ReadonlyArray<readonly [string, Refusal]> =
-      options.webhooks.secrets.length === 0 ? [[WEBHOOK_PATH, WebhookHandlers.notConfigured]] : []
+    const disabled: ReadonlyArray<readonly [string, Refusal]> = [
+      ...(options.webhooks.secrets.length === 0
+        ? [[WEBHOOK_PATH, WebhookHandlers.notConfigured] as const]
+        : []),
+      ...(Option.isNone(options.chatOps.publicKey)
+        ? [[DISCORD_PATH, ChatOpsHandlers.notConfigured] as const]
+        : [])
+    ]
     const answered = Effect.catchAllCause(app, answerCause(Unrouted.make(new Map(disabled))))
     const identified = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
       Effect.annotateLogs(answered, "requestId", headers[REQUEST_ID_HEADER])
@@ -108,7 +119,7 @@ export const layer = (
 ): Layer.Layer<
   HttpServer.HttpServer,
   HttpServer.HttpListenError,
-  Operations | Administration | MessageAdministration | Backups | Reports | Incidents | Credentials
+  Operations | Administration | MessageAdministration | Backups | Reports | Incidents | Credentials | ChatOps
 > => {
   const handlers = Layer.mergeAll(
     HealthHandlers.layer,
@@ -117,6 +128,7 @@ export const layer = (
     MessagesHandlers.layer,
     IncidentsHandlers.layer,
     WebhookHandlers.layer(options.webhooks),
+    ChatOpsHandlers.layer(options.chatOps),
     AdminHandlers.layer,
     BackupsHandlers.layer,
     ReportsHandlers.layer(options.configuration),

@@ -2,6 +2,7 @@
  * Requests by route, webhooks by outcome, and refused proofs of identity. Labels are routes and words of ours: nothing
  * that a sender chose, or the metrics would grow with what strangers send.
  */
+import { reasons as chatOpsReasons, type Reason as ChatOpsReason } from "../chatops/DiscordSignature.ts"
 import { counters, gauge, histograms } from "../telemetry/Metrics.ts"
 import { routes } from "./Routes.ts"
 import type { Refusal as UnprovenReason } from "./WebhookAuthentication.ts"
@@ -57,6 +58,7 @@ for (const reason of ["missing", "secret", "malformed", "signature", "stale", "u
   authFailures("webhook", reason)
 }
 for (const reason of ["missing", "wrong"]) authFailures("admin", reason)
+for (const reason of chatOpsReasons) authFailures("chatops", reason)
 
 /** The template of the route that a path belongs to; empty if there is none. */
 const routeOf = (path: string): string =>
@@ -77,5 +79,7 @@ export const watchedBy = (clients: number): void => subscribers.set(clients)
 
 /** `code` is one of our errors' codes. */
 export const webhookRefused = (code: string): void => rejections(code.toLowerCase()).add()
+
+export const chatOpsUnproven = (reason: ChatOpsReason): void => authFailures("chatops", reason).add()
 
 export const adminRefused = (reason: "missing" | "wrong"): void => authFailures("admin", reason).add()

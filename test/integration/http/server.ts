@@ -10,7 +10,11 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import { generateKeyPairSync } from "node:crypto"
 import { connect } from "node:net"
+import * as ChatOps from "../../../src/chatops/ChatOps.ts"
+import type { AuditRecord } from "../../../src/orchestration/Audit.ts"
+import * as StateStore from "../../../src/orchestration/StateStore.ts"
 import * as HttpLayer from "../../../src/http/HttpLayer.ts"
 import type * as AddressRules from "../../../src/http/AddressRules.ts"
 import { HttpServer } from "../../../src/http/HttpServer.ts"
@@ -31,6 +35,14 @@ export const TOKEN = "admin-token"
 export const SECRET = "webhook-secret"
 
 export type OperationsService = typeof Operations.Service
+
+/** Discord's pair of keys for our application. */
+const discordKeys = generateKeyPairSync("ed25519")
+export const discordPrivateKey = discordKeys.privateKey
+const discordPublicKey = Buffer.from(
+  discordKeys.publicKey.export({ format: "jwk" }).x ?? "",
+  "base64url"
+).toString("hex")
 
 export interface LogLine {
   readonly message: string
@@ -169,6 +181,8 @@ export interface Started {
   readonly url: string
   readonly port: number
   readonly logs: ReadonlyArray<LogLine>
+  /** The audit trail of the chat commands, oldest first. */
+  readonly audit: () => Promise<ReadonlyArray<AuditRecord>>
   /** Closes the server's scope; resolves when it has drained. */
   readonly stop: () => Promise<void>
 }
@@ -180,6 +194,9 @@ export interface StartOptions {
   readonly reports?: Partial<ReportsService>
   readonly backups?: Partial<BackupsService>
   readonly incidents?: Partial<IncidentsService>
+  readonly chatOps?: Partial<ChatOps.Options>
+  /** Without it, no interaction of Discord's could be authenticated. */
+  readonly hasDiscordKey?: boolean
   readonly tokens?: ReadonlyArray<string>
   readonly secrets?: ReadonlyArray<string>
   readonly requireSignature?: boolean
@@ -212,6 +229,7 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
       text: `${logLevel.label} ${JSON.stringify(parts)} ${JSON.stringify([...annotations])} ${Cause.pretty(cause)}`
     })
   })
+  const state = Effect.runSync(Effect.provide(StateStore.StateStore, StateStore.layerMemory))
   const layer = HttpLayer.layer({
     server: { host: "127.0.0.1", port: options.port ?? 0, drainMs: options.drainMs ?? 2_000 },
     administrators: {
@@ -233,8 +251,11 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
       adminAllow: networks(options.addresses?.adminAllow),
       deny: networks(options.addresses?.deny)
     },
-    limits: { ...generous, ...options.limits }
+    limits: { ...generous, ...options.limits },
+    chatOps: { publicKey: options.hasDiscordKey === false ? Option.none() : Option.some(discordPublicKey) }
   }).pipe(
+    Layer.provide(ChatOps.layer({ channels: [], admins: [], ...options.chatOps })),
+    Layer.provide(Layer.succeed(StateStore.StateStore, state)),
     Layer.provide(
       Credentials.layer([
         { variable: "SERVER_BYPASS_TOKEN", values: redacted(options.tokens ?? [TOKEN]), isPresented: true },
@@ -253,7 +274,14 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
   const scope = Effect.runSync(Scope.make())
   const context = await Effect.runPromise(Layer.buildWithScope(layer, scope))
   const { port, url } = Context.get(context, HttpServer)
-  return { url, port, logs, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+  return {
+    url,
+    port,
+    logs,
+    audit: async () =>
+      (await Effect.runPromise(state.audit.read({ limit: 1_000, before: null, action: null }))).toReversed(),
+    stop: () => Effect.runPromise(Scope.close(scope, Exit.void))
+  }
 }
 
 /** Sends bytes as they are, and answers with everything that came back until the connection closed or was quiet. */

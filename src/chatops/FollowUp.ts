@@ -1,0 +1,49 @@
+/**
+ * An answer that comes after Discord's three seconds: POSTed to the interaction's own webhook. Where that is, is known
+ * here and never read from a message; its token is a secret and in no error.
+ */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { type Command, messageData } from "./Discord.ts"
+
+export const DISCORD_API = "https://discord.com/api/v10"
+
+const TIMEOUT_MS = 10_000
+/** 1 s, 2 s, 4 s between them. */
+const RETRIES = 3
+
+class NotFollowed extends Schema.TaggedError<NotFollowed>()("NotFollowed", {
+  /** Of HTTP; null without an answer. */
+  status: Schema.NullOr(Schema.Int)
+}) {}
+
+/** Sends the text; what goes wrong is logged, since there is nobody left to tell. */
+export const send = (
+  apiUrl: string,
+  { application_id, token }: Pick<Command, "application_id" | "token">,
+  text: string
+): Effect.Effect<void> =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(`${apiUrl}/webhooks/${application_id}/${token}`, {
+        method: "POST",
+        redirect: "error",
+        signal,
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(messageData(text))
+      })
+      await response.body?.cancel()
+      return response.status
+    },
+    catch: () => new NotFollowed({ status: null })
+  }).pipe(
+    Effect.timeoutFail({ duration: TIMEOUT_MS, onTimeout: () => new NotFollowed({ status: null }) }),
+    Effect.filterOrFail(
+      (status) => status >= 200 && status <= 299,
+      (status) => new NotFollowed({ status })
+    ),
+    Effect.retry({ times: RETRIES, schedule: Schedule.exponential("1 second") }),
+    Effect.catchAll(({ status }) => Effect.logWarning("chatops.follow_up_failed", { status })),
+    Effect.asVoid
+  )
