@@ -612,6 +612,21 @@ const runtime: Row = {
         stacked: true
       }
     ),
+    now(
+      "Newest backup of the state",
+      "dateTimeFromNow",
+      [{ expr: `min(${of("wso_backup_last_success_timestamp_seconds")}) * 1000`, legend: "newest backup" }],
+      { description: "`wso backup create`; empty: this process has made none." }
+    ),
+    time(
+      "Incidents and their notifications",
+      "short",
+      [
+        { expr: `sum by (kind) (${of("wso_incidents_open")})`, legend: "{{kind}} open" },
+        { expr: rate("wso_notifications_total", "result"), legend: "notifications {{result}}, a second" }
+      ],
+      { description: "What `NOTIFY_WEBHOOK_URL` hears of." }
+    ),
     table(
       "Versions",
       "dateTimeFromNow",
