@@ -18,6 +18,7 @@ import { circuits, queue, stuck } from "./commands/Machinery.ts"
 import { messages } from "./commands/Messages.ts"
 import { diff, reconcile } from "./commands/Reconcile.ts"
 import { report } from "./commands/Report.ts"
+import { limits, lockdown, secrets } from "./commands/Security.ts"
 import { status } from "./commands/Status.ts"
 import { describe, explain, get } from "./commands/Stores.ts"
 import { verify } from "./commands/Verify.ts"
@@ -50,6 +51,9 @@ const root = Command.make("wso").pipe(
     chatops,
     events,
     audit,
+    limits,
+    secrets,
+    lockdown,
     doctor,
     verify,
     report,

@@ -17,6 +17,7 @@ const places: Readonly<Record<string, string>> = {
   suspend: "[<id>] -r <reason>",
   resume: "[<id>]",
   approve: "<hash>",
+  lockdown: "-r <reason>",
   completions: "<shell>"
 }
 

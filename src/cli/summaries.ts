@@ -22,6 +22,9 @@ export const summaries = {
   chatops: "`chatops commands` prints the slash commands as JSON, to be registered with Discord.",
   events: "What has happened of late; -f goes on with what happens.",
   audit: "Who did what from where; `verify` checks that no record was changed. Exit code 1 if one was.",
+  limits: "How much of each rate limit is used, by whom, and how often it refused.",
+  secrets: "The active secrets by their fingerprints: since when, and how often each was used.",
+  lockdown: "Refuse whatever would change anything; reading and the loop go on. `lift -r <reason>` ends it.",
   doctor:
     "Check the configuration, the server, the token, the webhook secret and what the server depends on.",
   verify:

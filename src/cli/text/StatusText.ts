@@ -61,6 +61,19 @@ const attention = ({ convergence }: typeof Health.Type): ReadonlyArray<readonly 
   return rows.filter(([, ids]) => ids !== "")
 }
 
+/** A lockdown is nothing that one looks for: it is shown only while it stands. */
+const lockdownRow = (
+  { lockdown }: typeof Health.Type,
+  now: number,
+  paint: Paint
+): ReadonlyArray<readonly [string, string]> => {
+  if (lockdown?.active !== true) return []
+  const by = lockdown.actor == null ? "" : ` by ${lockdown.actor} (${lockdown.reason ?? ""})`
+  return [
+    ["Lockdown", paint(`since ${relative(lockdown.since, now)}${by}; wso lockdown lift ends it`, "bad")]
+  ]
+}
+
 /** `now` is in epoch milliseconds. */
 export const statusText = (health: typeof Health.Type, now: number, paint: Paint): string => {
   const breakers = Object.entries(health.circuitBreakers).map(
@@ -80,6 +93,7 @@ export const statusText = (health: typeof Health.Type, now: number, paint: Paint
       "Guard",
       health.removalGuard.tripped ? paint("tripped; wso diff shows the plan", "warning") : "not tripped"
     ],
+    ...lockdownRow(health, now, paint),
     ["Circuits", breakers.length === 0 ? "none" : breakers.join(", ")],
     ...attention(health)
   ])
