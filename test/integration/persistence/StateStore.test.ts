@@ -49,6 +49,33 @@ describe.each([
   const withStore = <A, E>(test: (store: StateStore.StateStore["Type"]) => Effect.Effect<A, E>) =>
     Effect.flatMap(StateStore.StateStore, test).pipe(Effect.provide(Layer.fresh(layer)))
 
+  it.effect("has the lockdown that stands, and none once it is lifted", () =>
+    withStore(({ lockdown }) =>
+      Effect.gen(function* () {
+        expect(yield* lockdown.load).toBeUndefined()
+        yield* lockdown.save({ reason: "an older one", actor: "bob", since: 1 })
+        yield* lockdown.save({ reason: "leak", actor: "ada", since: 2 })
+        expect(yield* lockdown.load).toEqual({ reason: "leak", actor: "ada", since: 2 })
+        yield* lockdown.remove
+        expect(yield* lockdown.load).toBeUndefined()
+      })
+    )
+  )
+
+  it.effect("remembers when each secret of a variable was first seen, by its fingerprint", () =>
+    withStore(({ secrets }) =>
+      Effect.gen(function* () {
+        const since = (variable: string, at: number, ...fingerprints: ReadonlyArray<string>) =>
+          Effect.map(secrets.seen(variable, fingerprints, at), (seen) =>
+            fingerprints.map((one) => seen.get(one))
+          )
+        expect(yield* since("WEBHOOK_SECRET", 5, "sha256:0000000a")).toEqual([5])
+        expect(yield* since("WEBHOOK_SECRET", 9, "sha256:0000000b", "sha256:0000000a")).toEqual([9, 5])
+        expect(yield* since("SERVER_BYPASS_TOKEN", 12, "sha256:0000000a")).toEqual([12])
+      })
+    )
+  )
+
   it.effect("has the pauses that stand: a second one of the same replaces the first", () =>
     withStore(({ pauses }) =>
       Effect.gen(function* () {
