@@ -181,9 +181,14 @@ const make = ({ admins, apiUrl = FollowUp.DISCORD_API, channels }: Options) =>
       if (channelId === undefined || !channels.includes(channelId)) {
         return `Commands are not taken in this channel: ${code(channelId ?? "it has no id")} is not in CHATOPS_CHANNELS.`
       }
-      return specs[verb].writes && (userId === undefined || !admins.includes(userId))
-        ? `This is for administrators: ${code(userId ?? "nobody")} is not in CHATOPS_ADMINS.`
-        : undefined
+      if (!specs[verb].writes) return undefined
+      if (userId === undefined || !admins.includes(userId)) {
+        return `This is for administrators: ${code(userId ?? "nobody")} is not in CHATOPS_ADMINS.`
+      }
+      // As on every other way to change something from outside.
+      return administration.lockdown() === null
+        ? undefined
+        : "The server is locked down: nothing is changed from a chat until the lockdown is lifted."
     }
 
     const answer = (command: Command, address: string): Effect.Effect<string> =>
@@ -196,7 +201,7 @@ const make = ({ admins, apiUrl = FollowUp.DISCORD_API, channels }: Options) =>
         const denied = denial(verb ?? "status", userId, command.channel_id)
         if (denied !== undefined) {
           ChatOpsMetrics.commanded(verb, "denied")
-          yield* audit(actor, verb, `not allowed in channel ${command.channel_id ?? "-"}`, "refused")
+          yield* audit(actor, verb, `denied in channel ${command.channel_id ?? "-"}`, "refused")
           return denied
         }
         if (Either.isLeft(parsed)) {

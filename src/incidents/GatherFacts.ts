@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
+import { Lockdown } from "../orchestration/Lockdown.ts"
 import { Pauses } from "../orchestration/Pauses.ts"
 import { StateStore } from "../orchestration/StateStore.ts"
 import { WorkspaceController } from "../orchestration/WorkspaceController.ts"
@@ -32,6 +33,7 @@ export const make = (breakers: ReadonlyArray<CircuitBreaker.CircuitBreaker>) =>
     const controller = yield* WorkspaceController
     const desired = yield* DesiredState
     const processor = yield* EventProcessor
+    const lockdown = yield* Lockdown
     const pauses = yield* Pauses
     const state = yield* StateStore
 
@@ -53,6 +55,7 @@ export const make = (breakers: ReadonlyArray<CircuitBreaker.CircuitBreaker>) =>
         source: { name: desired.view().source, fresh: controller.isFresh() },
         storageHealthy: state.health().healthy,
         pauses: pauses.list(),
+        lockedDownSince: lockdown.current()?.since ?? null,
         parkedMessages: processor.totals().parkedUserMessages
       }
       return facts

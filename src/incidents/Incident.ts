@@ -12,6 +12,7 @@ export const Kind = Schema.Literal(
   "source-stale",
   "storage-failing",
   "paused",
+  "lockdown",
   "messages-parked"
 )
 export type Kind = typeof Kind.Type
@@ -55,5 +56,6 @@ const anchors: Readonly<Record<Kind, string>> = {
   "source-stale": "wsonoauthority",
   "storage-failing": "wsostoragedown",
   paused: "wsopaused",
+  lockdown: "notifications",
   "messages-parked": "wsomessagesparked"
 }

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import { EventFeed } from "../orchestration/EventFeed.ts"
 import type { Actor } from "../orchestration/Operations.ts"
+import type { Lockdown } from "../orchestration/Lockdown.ts"
 import type { Pauses } from "../orchestration/Pauses.ts"
 import { StateStore } from "../orchestration/StateStore.ts"
 import type { WorkspaceController } from "../orchestration/WorkspaceController.ts"
@@ -75,12 +76,6 @@ export class Incidents extends Context.Tag("workspace-orchestrator/incidents/Inc
 const LOOK_EVERY_MS = 5_000
 const ID_SPACE = 0x7fffffff
 
-const told: Readonly<Record<IncidentBook.Change["type"], string>> = {
-  opened: "incident.opened",
-  updated: "incident.updated",
-  resolved: "incident.resolved"
-}
-
 const make = (options: Options) =>
   Effect.gen(function* () {
     const store = yield* IncidentStore
@@ -99,14 +94,18 @@ const make = (options: Options) =>
     let book = IncidentBook.restore(yield* store.incidents)
 
     const announce = ({ incident, type }: IncidentBook.Change) => {
-      const message = `${incident.kind} (${incident.severity}): ${incident.summary}`
-      const line = { incident: incident.id, kind: incident.kind, severity: incident.severity }
-      return Effect.zipRight(
-        type === "resolved"
-          ? Effect.logInfo(told[type], line)
-          : Effect.logWarning(told[type], { ...line, summary: incident.summary, ...incident.counts }),
-        feed.publish({ type: told[type], storeId: null, message })
-      )
+      const { id, kind, severity, summary } = incident
+      const fields = { incident: id, kind, severity, summary }
+      const publish = (event: string) =>
+        feed.publish({ type: event, storeId: null, message: `${kind} (${severity}): ${summary}` })
+      switch (type) {
+        case "opened":
+          return Effect.zipRight(Effect.logWarning("incident.opened", fields), publish("incident.opened"))
+        case "updated":
+          return Effect.zipRight(Effect.logWarning("incident.updated", fields), publish("incident.updated"))
+        case "resolved":
+          return Effect.zipRight(Effect.logInfo("incident.resolved", fields), publish("incident.resolved"))
+      }
     }
 
     const look = Effect.gen(function* () {
@@ -205,4 +204,5 @@ export const layer = (
   | DesiredState
   | EventProcessor
   | Pauses
+  | Lockdown
 > => Layer.scoped(Incidents, make(options))

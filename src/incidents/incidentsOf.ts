@@ -21,6 +21,8 @@ export interface Facts {
   readonly source: { readonly name: string; readonly fresh: boolean }
   readonly storageHealthy: boolean
   readonly pauses: ReadonlyArray<{ readonly storeId: string | null; readonly since: number }>
+  /** Null while nothing is locked down. */
+  readonly lockedDownSince: number | null
   readonly parkedMessages: number
 }
 
@@ -53,6 +55,7 @@ export const bounds: Readonly<Record<Kind, number>> = {
   "source-stale": MINUTE_MS,
   "storage-failing": MINUTE_MS,
   paused: 60 * MINUTE_MS,
+  lockdown: 60 * MINUTE_MS,
   "messages-parked": 5 * MINUTE_MS
 }
 
@@ -152,6 +155,19 @@ const paused = ({ pauses }: Facts): Trouble | undefined => {
   }
 }
 
+const lockedDown = ({ lockedDownSince }: Facts): Trouble | undefined =>
+  lockedDownSince === null
+    ? undefined
+    : {
+        kind: "lockdown",
+        severity: "high",
+        summary: "The server is locked down, and not lifted for long: webhooks and changes are refused.",
+        since: lockedDownSince,
+        counts: {},
+        storeIds: [],
+        fingerprint: ""
+      }
+
 const messagesParked = ({ parkedMessages }: Facts): Trouble | undefined =>
   parkedMessages === 0
     ? undefined
@@ -165,7 +181,16 @@ const messagesParked = ({ parkedMessages }: Facts): Trouble | undefined =>
         fingerprint: magnitude(parkedMessages)
       }
 
-const all = [notConverged, guardTripped, circuitOpen, sourceStale, storageFailing, paused, messagesParked]
+const all = [
+  notConverged,
+  guardTripped,
+  circuitOpen,
+  sourceStale,
+  storageFailing,
+  paused,
+  lockedDown,
+  messagesParked
+]
 
 /** Everything that is wrong now, at most one of each kind. */
 export const incidentsOf = (facts: Facts): ReadonlyArray<Trouble> => all.flatMap((look) => look(facts) ?? [])

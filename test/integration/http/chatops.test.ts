@@ -309,6 +309,23 @@ describe("a command that changes something", () => {
     )
   })
 
+  it("is refused while the server is locked down, and reading is not", async () => {
+    const never = () => Effect.dieMessage("it was carried out")
+    const { url } = await serve({
+      administration: {
+        pause: never,
+        resume: never,
+        approve: never,
+        lockdown: () => ({ reason: "a leaked token", actor: "bob", since: T })
+      },
+      operations: { reconcile: never }
+    })
+    for (const verb of ["reconcile", "resume"]) {
+      expect(contentOf(await send(url, command(verb)))).toContain("The server is locked down")
+    }
+    expect(contentOf(await send(url, command("stuck")))).toContain("Nothing has been out of place")
+  })
+
   it("is carried out for an administrator, as whom the chat knows", async () => {
     const done: Array<ReadonlyArray<unknown>> = []
     const { audit, url } = await serve({

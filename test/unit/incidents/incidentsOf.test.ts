@@ -13,6 +13,7 @@ const well: Facts = {
   source: { name: "auth-worker", fresh: true },
   storageHealthy: true,
   pauses: [],
+  lockedDownSince: null,
   parkedMessages: 0
 }
 const ids = Array.from({ length: 50 }, (_, index) => `ws-${index}`)
@@ -46,6 +47,7 @@ describe("what is wrong with the server", () => {
       },
       { severity: "medium", since: 3, counts: { loop: 1, workspaces: 1 }, storeIds: ["ws-a"] }
     ],
+    ["lockdown", { lockedDownSince: 9 }, { severity: "high", since: 9 }],
     ["messages-parked", { parkedMessages: 3 }, { severity: "medium", counts: { parked: 3 } }]
   ])("%s", (kind, facts, expected) => {
     const found = incidentsOf({ ...well, ...facts })
