@@ -117,8 +117,11 @@ export interface Controller {
   readonly snapshot: (limit: number) => Effect.Effect<ReadonlyArray<KeyView>>
 }
 
-/** After so many reconciles a worker lets the event loop turn. */
-const RECONCILES_PER_TURN = 32
+/**
+ * After so many reconciles, of all workers together, each of them lets the event loop turn: if one alone did, the others
+ * would keep it.
+ */
+const RECONCILES_PER_TURN = 256
 
 /** One worker fiber, and what it has in its hand. */
 interface Worker {
@@ -201,6 +204,11 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
     const nothingToWatch = () =>
       ![...workers].some(({ startedAt, overdue }) => startedAt !== undefined && !overdue)
 
+    let sinceTurn = 0
+    const turn = Effect.map(letTurn, () => {
+      sinceTurn = 0
+    })
+
     const runWorker = (worker: Worker): Effect.Effect<void, never, R> =>
       Effect.uninterruptibleMask((restore) => {
         const work = (taken: WorkQueue.Taken) => {
@@ -225,7 +233,6 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
           return Effect.ensuring(begun, queue.done(taken.key))
         }
 
-        let untilTurn = RECONCILES_PER_TURN
         // Only waiting for a key and reconciling it can be interrupted: in between, a key would be lost in a hand.
         const step = Effect.flatMap(queue.take, (taken) => {
           if (Option.isNone(taken)) {
@@ -233,9 +240,7 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
             return Effect.void
           }
           const worked = work(taken.value)
-          if (--untilTurn > 0) return worked
-          untilTurn = RECONCILES_PER_TURN
-          return Effect.zipRight(worked, letTurn)
+          return ++sinceTurn < RECONCILES_PER_TURN ? worked : Effect.zipRight(worked, turn)
         })
         return Effect.whileLoop({
           while: () => !worker.retired,

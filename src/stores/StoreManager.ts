@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { letTurn } from "../controller/EventLoop.ts"
-import { startNow } from "./internal/startNow.ts"
+import { startNow, startNowIn } from "./internal/startNow.ts"
 import {
   type StoreDied,
   StoreDriver,
@@ -255,8 +255,8 @@ export const make = (options: Options) =>
       scope: Scope.Scope,
       restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     ): Effect.Effect<Exit.Exit<OpenStore, StoreOpenError>> => {
-      const opened = Scope.extend(driver.open(record.storeId, signalsFor(record)), scope)
-      return Effect.flatMap(startNow(restore(opened)), (opening) => {
+      const opened = driver.open(record.storeId, signalsFor(record))
+      return Effect.flatMap(startNowIn(scope, restore(opened)), (opening) => {
         const exit = opening.unsafePoll()
         if (exit !== null) return Effect.succeed(exit)
         return Effect.flatten(Fiber.await(opening)).pipe(
