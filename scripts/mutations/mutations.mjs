@@ -22,13 +22,8 @@ export const mutations = [
     law: 1,
     title: "only nudged workspaces are looked at after a refresh",
     file: "src/orchestration/WorkspaceController.ts",
-    from: `return controller.addAll(touched, { priority: "drift", respectBackoff: true })`,
-    to: `return Effect.void`,
-    also: {
-      file: "src/orchestration/WorkspaceController.ts",
-      from: `if (needsLook(id)) keys.add(id)`,
-      to: `if (false) keys.add(id)`
-    }
+    from: `if (choose(id)) chosen.push(id)`,
+    to: `choose(id)`
   },
   {
     law: 2,
@@ -126,6 +121,13 @@ export const mutations = [
     file: "src/orchestration/DueRemovals.ts",
     from: `return tripped && !isApproved(id)`,
     to: `return tripped && isApproved(id)`
+  },
+  {
+    law: 7,
+    title: "the guard hears of no removal as the list says it",
+    file: "src/orchestration/WorkspaceController.ts",
+    from: `yield* desired.watch(due.update)`,
+    to: `yield* Effect.void`
   },
   {
     law: 7,

@@ -14,6 +14,8 @@ export interface Drift {
   /** How many are monitored. */
   readonly monitored: () => number
   readonly has: (id: string) => boolean
+  /** Known to be both desired and monitored. */
+  readonly isSettled: (id: string) => boolean
   readonly size: () => number
 }
 
@@ -43,6 +45,8 @@ export const make = (
     orphaned,
     monitored: () => all.size,
     has: (id) => missing.has(id) || orphaned.has(id),
+    isSettled: (id) =>
+      all.has(id) && (missing.size === 0 || !missing.has(id)) && (orphaned.size === 0 || !orphaned.has(id)),
     size: () => missing.size + orphaned.size
   }
 }

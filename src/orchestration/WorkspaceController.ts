@@ -14,7 +14,8 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Controller from "../controller/Controller.ts"
-import type { KeyView, Stats } from "../controller/WorkQueue.ts"
+import { letTurn } from "../controller/EventLoop.ts"
+import type { AddOptions, KeyView, Stats } from "../controller/WorkQueue.ts"
 import type { StoreOpenError } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState, describeRefreshError, type RefreshError } from "../workspaces/DesiredState.ts"
@@ -68,9 +69,13 @@ export class WorkspaceController extends Context.Tag(
     readonly look: (id: string) => Effect.Effect<void>
     /**
      * Asks for every workspace that may need something to be looked at, and returns them.
-     * `now` cuts backoffs short; `resync` leaves them alone, or each resync would undo them.
+     * `now` cuts backoffs short; `resync` leaves them alone, or each resync would undo them. The first of them may have
+     * been reconciled before the last is asked for: `onAsked` hears each before that.
      */
-    readonly lookAtAll: (urgency: "now" | "resync") => Effect.Effect<ReadonlySet<string>>
+    readonly lookAtAll: (
+      urgency: "now" | "resync",
+      onAsked?: (id: string) => void
+    ) => Effect.Effect<ReadonlySet<string>>
     /** Completes when the workspace is neither waiting for a worker nor in one's hand. */
     readonly awaitSettled: (id: string) => Effect.Effect<void>
     /** Hears how each reconcile ended. Synchronous; must not throw. */
@@ -115,8 +120,8 @@ const BACKOFF_BASE_MS = 1_000
 const BACKOFF_JITTER = 0.2
 /** While the source contradicts itself about a workspace, it is looked at again this often. */
 const DISAGREEMENT_RETRY_MS = 5_000
-/** Keys looked at in one step of a whole pass, before other work gets its turn on the event loop. */
-const PASS_STEP = 5_000
+/** Keys looked at in one step of a whole pass, before other work gets its turn on the event loop: some milliseconds. */
+const PASS_STEP = 2_000
 
 type ReconcileError = StoreOpenError | RefreshError
 
@@ -385,14 +390,17 @@ export const make = (options: Options) =>
       drift.update(id)
       due.update(id)
     }
-    yield* desired.subscribe(({ touched }) => {
-      for (const id of touched) {
-        drift.update(id)
-        due.update(id)
-      }
-      convergence.update(clock.unsafeCurrentTimeMillis())
-      return controller.addAll(touched, { priority: "drift", respectBackoff: true })
-    })
+    // Law 7: the guard judges all removals of one list together, so it hears of them before any can be carried out.
+    yield* desired.watch(due.update)
+    yield* desired.subscribe(({ touched }) =>
+      Effect.zipRight(
+        inSteps(touched, (id) => {
+          drift.update(id)
+          return true
+        }),
+        Effect.sync(() => convergence.update(clock.unsafeCurrentTimeMillis()))
+      )
+    )
 
     const signals = yield* Queue.unbounded<string>()
     yield* manager.subscribe((signal) => {
@@ -423,6 +431,25 @@ export const make = (options: Options) =>
       Effect.forkScoped
     )
 
+    /** Goes over ids, a little at a time, and asks for those to be looked at that the choice falls on. */
+    const inSteps = (
+      ids: Iterable<string>,
+      choose: (id: string) => boolean,
+      how: AddOptions = { priority: "drift", respectBackoff: true }
+    ) =>
+      Effect.gen(function* () {
+        let chosen: Array<string> = []
+        let step = 0
+        for (const id of ids) {
+          if (choose(id)) chosen.push(id)
+          if (++step % PASS_STEP !== 0) continue
+          yield* controller.addAll(chosen, how)
+          chosen = []
+          yield* letTurn
+        }
+        yield* controller.addAll(chosen, how)
+      })
+
     const needsLook = (id: string): boolean => {
       // What the guard holds is looked at again once it lets go, and not by every resync meanwhile (law 11).
       if (blocked.get(id)?.reason === "guard" && orchestrator.isMonitored(id) && due.holds(id)) return false
@@ -431,21 +458,30 @@ export const make = (options: Options) =>
       return observed._tag !== "Open" || !observed.connectivity.isConnected
     }
 
-    const lookAtAll = (urgency: "now" | "resync") =>
+    /** As it should be, and known to be: the answer for nearly all of them, nearly always, so it must be cheap. */
+    const isQuiet = (id: string): boolean =>
+      drift.isSettled(id) &&
+      desired.get(id)._tag === "Present" &&
+      orchestrator.isMonitored(id) &&
+      manager.openStore(id)?.connectivity().isConnected === true &&
+      owns(id)
+
+    const lookAtAll = (urgency: "now" | "resync", onAsked?: (id: string) => void) =>
       Effect.gen(function* () {
         const keys = new Set<string>()
-        let step = 0
-        const consider = (id: string) => {
+        const consider = (id: string): boolean => {
+          if (isQuiet(id)) return false
           drift.update(id)
-          if (needsLook(id)) keys.add(id)
-          return ++step % PASS_STEP === 0
+          if (!needsLook(id)) return false
+          keys.add(id)
+          onAsked?.(id)
+          return true
         }
-        for (const id of desired.ids()) if (consider(id)) yield* Effect.yieldNow()
-        for (const id of manager.storeIds()) if (consider(id)) yield* Effect.yieldNow()
-        yield* controller.addAll(
-          keys,
+        const how: AddOptions =
           urgency === "now" ? { priority: "nudge" } : { priority: "drift", respectBackoff: true }
-        )
+        yield* inSteps(desired.ids(), consider, how)
+        // Those that are desired have been considered.
+        yield* inSteps(manager.storeIds(), (id) => desired.get(id)._tag === "Unknown" && consider(id), how)
         return keys
       })
 

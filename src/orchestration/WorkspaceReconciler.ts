@@ -101,6 +101,8 @@ interface Current {
   readonly outcomes: Map<string, KeyOutcome>
   /** What it still waits for. */
   readonly pending: Set<string>
+  /** Everything that it waits for is known. */
+  hasAsked: boolean
   readonly settled: Deferred.Deferred<void>
   /** Where desired and observed differed when the list had been read. */
   driftCount: number
@@ -135,7 +137,7 @@ export const make = (options: Options) =>
     yield* controller.subscribe((outcome) => {
       if (current === undefined) return
       if (outcome.did !== "nothing" || outcome.failure !== null) current.outcomes.set(outcome.id, outcome)
-      if (current.pending.delete(outcome.id) && current.pending.size === 0) {
+      if (current.pending.delete(outcome.id) && current.pending.size === 0 && current.hasAsked) {
         Deferred.unsafeDone(current.settled, Effect.void)
       }
     })
@@ -247,6 +249,7 @@ export const make = (options: Options) =>
             trigger: urgency === "now" ? "manual" : "scheduled",
             settled: yield* Deferred.make<void>(),
             pending: new Set(),
+            hasAsked: false,
             outcomes: new Map(),
             driftCount: 0
           }
@@ -267,9 +270,10 @@ export const make = (options: Options) =>
         // What the list has brought may have been opened already, while its reader was being woken.
         const done = [...run.outcomes.keys()].filter((id) => !controller.drift.has(id))
         run.driftCount = controller.drift.size() + done.length
-        for (const id of yield* controller.lookAtAll(urgency)) {
+        yield* controller.lookAtAll(urgency, (id) => {
           if (urgency === "now" || !controller.failing().has(id)) run.pending.add(id)
-        }
+        })
+        run.hasAsked = true
       })
 
     /** Waits until each workspace that the run has asked for has been attempted, and closes the run. */

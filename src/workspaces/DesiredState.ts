@@ -107,6 +107,11 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
     readonly subscribe: (
       listener: (accepted: Accepted) => Effect.Effect<void>
     ) => Effect.Effect<void, never, Scope.Scope>
+    /**
+     * Hears each id in the very step in which what the desired state says of it changes: before anything is done about
+     * it, and before anybody can see the others that change with it. Synchronous, cheap, and must not throw.
+     */
+    readonly watch: (listener: (id: string) => void) => Effect.Effect<void, never, Scope.Scope>
     /** The absent workspace has been stopped: the desired state need not speak of it any more. */
     readonly forget: (id: string) => Effect.Effect<void>
     /** Asks the directory for this one id, where it can be asked; None where it cannot. */
@@ -147,6 +152,7 @@ export const make = (options: Options) =>
     const clock = yield* Effect.clock
     const pinned: ReadonlySet<string> = new Set(options.pinned)
     const listeners = new Set<(accepted: Accepted) => Effect.Effect<void>>()
+    const watchers = new Set<(id: string) => void>()
 
     const loaded = options.staticOnly ? Option.none() : yield* store.load
     const entries = new Map<string, Entry>(Option.isSome(loaded) ? loaded.value.entries : [])
@@ -174,6 +180,7 @@ export const make = (options: Options) =>
       if (absence === null) absent.delete(id)
       else absent.set(id, absence)
       touched.add(id)
+      for (const watcher of watchers) watcher(id)
     }
 
     /** One more list without it. Once that proves its absence, nothing about it changes any more. */
@@ -464,6 +471,11 @@ export const make = (options: Options) =>
         Effect.acquireRelease(
           Effect.sync(() => listeners.add(listener)),
           () => Effect.sync(() => listeners.delete(listener))
+        ),
+      watch: (watcher) =>
+        Effect.acquireRelease(
+          Effect.sync(() => watchers.add(watcher)),
+          () => Effect.sync(() => watchers.delete(watcher))
         ),
       forget: (id) =>
         Effect.suspend(() => {

@@ -318,6 +318,35 @@ describe("law 7: a tripped guard removes nothing, and adds go on", () => {
         })
     )
   )
+
+  it.effect("holds each of many from the moment the list says so, though the disk is slow", () => {
+    const DISK_MS = 1_000
+    const slowDisk = Layer.succeed(
+      SnapshotStore,
+      SnapshotStore.of({
+        load: Effect.succeedNone,
+        save: (_snapshot, touched) => (touched.size > 0 ? Effect.sleep(DISK_MS) : Effect.void)
+      })
+    )
+    return inWorld(
+      { workspaces: forty, state: Layer.merge(slowDisk, StateStore.layerMemory) },
+      (world, { controller, orchestrator, reconciler }) =>
+        Effect.gen(function* () {
+          yield* TestClock.adjust(2 * DISK_MS)
+          world.directory.setFeatures("revision", "changes")
+          yield* resync
+          for (const id of forty.slice(0, 30)) world.directory.remove(id)
+          yield* Effect.fork(reconciler.nudge("ws-000"))
+          yield* settle
+          // The new set is being saved: somebody looks at one of them meanwhile.
+          yield* controller.look("ws-001")
+          yield* settle
+          expect(orchestrator.listMonitored()).toEqual(forty)
+          yield* TestClock.adjust(2 * DISK_MS)
+          expect(orchestrator.listMonitored()).toEqual(forty)
+        })
+    )
+  })
 })
 
 describe("law 8: what is acquired is released exactly once", () => {
