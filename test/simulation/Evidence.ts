@@ -1,0 +1,256 @@
+/**
+ * What the source has told this server, and what may be removed because of it: the removal rules of docs/architecture.md,
+ * written down once more and shared with no code of the server. It judges from the answers that were delivered; where a
+ * crash leaves open whether an answer was taken in, it grants what either reading grants.
+ */
+import type { Told } from "./Told.ts"
+
+export interface Rules {
+  readonly confirmations: number
+  readonly graceMs: number
+  readonly windowMs: number
+  readonly alwaysAllowed: number
+  readonly allowedRatio: number
+  readonly pinned: ReadonlySet<string>
+}
+
+interface Knowledge {
+  /** Consecutive complete lists without it. */
+  readonly missing: number
+  /** When the first of them came, on the wall clock. */
+  readonly since: number | null
+  /** The changes feed said so. */
+  readonly isDeleted: boolean
+  /** The newest answer about this one id; null: it was not asked for since it was last listed. */
+  readonly isGone: boolean | null
+}
+
+const present: Knowledge = { missing: 0, since: null, isDeleted: false, isGone: null }
+
+/** A listing under way: the pages so far. */
+interface Listing {
+  readonly ids: Set<string>
+  rows: number
+  revision: number | null
+  environmentId: string | null
+  total: number
+  cursor: string | null
+  isWhole: boolean
+}
+
+export class Evidence {
+  /** Everything that the source has spoken of, and that is not removed. */
+  private known = new Map<string, Knowledge>()
+  /** The same as the disk has it, at least. */
+  private saved = new Map<string, Knowledge>()
+  revision: number | null = null
+  private savedRevision: number | null = null
+  private environmentId: string | null = null
+  private listing: Listing | undefined
+  /** Revision of the newest list, for whoever is told that it has not changed. */
+  private offersGet = false
+  /** When the newest acceptable answer came, in the world's time and on the wall clock. */
+  acceptedAt: number | null = null
+  private readonly rules: Rules
+  /** Removals that no human approved, on the wall clock. */
+  private removals: Array<number> = []
+  private readonly approved = new Map<string, number>()
+  /** More than this has never been known within the guard's window. */
+  private readonly sizes: Array<{ readonly at: number; readonly size: number }> = []
+
+  constructor(rules: Rules) {
+    this.rules = rules
+  }
+
+  /** The workspaces that must be monitored by what was told. */
+  present(): ReadonlyArray<string> {
+    return [...this.known].filter(([, { isDeleted, missing }]) => missing === 0 && !isDeleted).map(([id]) => id)
+  }
+
+  knows(id: string): boolean {
+    return this.known.has(id)
+  }
+
+  hear(told: Told, now: number, wall: number): void {
+    switch (told._tag) {
+      case "Nothing":
+        return
+      case "Page":
+        return this.hearPage(told, now, wall)
+      case "NotModified": {
+        for (const [id, knowledge] of this.known) if (knowledge.missing > 0) this.miss(id, wall)
+        this.acceptedAt = now
+        return
+      }
+      case "Changes":
+        return this.hearChanges(told, now, wall)
+      case "ById": {
+        const knowledge = this.known.get(told.instanceId)
+        if (knowledge !== undefined) this.known.set(told.instanceId, { ...knowledge, isGone: !told.exists })
+      }
+    }
+  }
+
+  private hearPage(page: Extract<Told, { readonly _tag: "Page" }>, now: number, wall: number): void {
+    if (page.isFirst) {
+      this.listing = {
+        ids: new Set(),
+        rows: 0,
+        revision: page.revision,
+        environmentId: page.environmentId,
+        total: 0,
+        cursor: null,
+        isWhole: true
+      }
+    }
+    const { listing } = this
+    if (listing === undefined) return
+    if (!page.isReadable || page.revision !== listing.revision) listing.isWhole = false
+    for (const id of page.ids) listing.ids.add(id)
+    listing.rows += page.ids.length
+    listing.total = Math.max(listing.total, page.total ?? 0)
+    if (page.nextCursor !== null) return
+    this.listing = undefined
+    if (!listing.isWhole || listing.total > listing.rows) return
+    if (listing.revision !== null && this.revision !== null && listing.revision < this.revision) return
+    if (
+      listing.environmentId !== null &&
+      this.environmentId !== null &&
+      listing.environmentId !== this.environmentId
+    ) {
+      return
+    }
+    this.revision = listing.revision
+    this.environmentId = listing.environmentId ?? this.environmentId
+    this.offersGet = page.offersGet
+    this.acceptedAt = now
+    for (const id of listing.ids) this.list(id)
+    for (const id of this.known.keys()) if (!listing.ids.has(id)) this.miss(id, wall)
+    this.noteSize(wall)
+  }
+
+  private hearChanges(feed: Extract<Told, { readonly _tag: "Changes" }>, now: number, wall: number): void {
+    if (this.revision !== null && feed.revision < this.revision) return
+    for (const { instanceId, kind } of feed.changes) {
+      if (kind === "upsert") this.list(instanceId)
+      else {
+        const knowledge = this.known.get(instanceId)
+        if (knowledge === undefined) continue
+        this.known.set(instanceId, { ...knowledge, isDeleted: true, since: knowledge.since ?? wall })
+      }
+    }
+    this.acceptedAt = now
+    if (!feed.hasMore) this.revision = feed.revision
+    this.noteSize(wall)
+  }
+
+  /** It exists: whatever spoke against it, a human's approval included, was about another time. */
+  private list(id: string): void {
+    this.known.set(id, present)
+    this.approved.delete(id)
+  }
+
+  private miss(id: string, wall: number): void {
+    const knowledge = this.known.get(id) ?? present
+    this.known.set(id, { ...knowledge, missing: knowledge.missing + 1, since: knowledge.since ?? wall })
+  }
+
+  private noteSize(wall: number): void {
+    this.sizes.push({ at: wall, size: this.known.size })
+    while (this.sizes.length > 1_000) this.sizes.shift()
+  }
+
+  /** Everything that was heard has been saved. */
+  save(): void {
+    this.saved = new Map(this.known)
+    this.savedRevision = this.revision
+  }
+
+  /** The process is gone; what it had heard and not saved may have been lost. */
+  crash(): void {
+    for (const [id, before] of this.saved) {
+      const knowledge = this.known.get(id)
+      if (knowledge === undefined) continue
+      this.known.set(id, {
+        missing: Math.max(before.missing, knowledge.missing),
+        since:
+          before.since === null || knowledge.since === null
+            ? (before.since ?? knowledge.since)
+            : Math.min(before.since, knowledge.since),
+        isDeleted: before.isDeleted || knowledge.isDeleted,
+        isGone: null
+      })
+    }
+    this.listing = undefined
+    this.revision =
+      this.savedRevision === null || this.revision === null ? this.savedRevision : Math.min(this.savedRevision, this.revision)
+  }
+
+  approve(ids: ReadonlyArray<string>, until: number): void {
+    for (const id of ids) this.approved.set(id, until)
+  }
+
+  revoke(ids: ReadonlyArray<string>): void {
+    for (const id of ids) this.approved.delete(id)
+  }
+
+  /** The wall clock was set forward: what lay in the window may have left it. */
+  clockSet(wall: number): void {
+    this.removals = this.removals.filter((at) => at > wall - this.rules.windowMs)
+  }
+
+  /**
+   * What speaks against removing the workspace now: the law that is broken and how; undefined if nothing does. A removal
+   * that is allowed counts from now on.
+   */
+  judge(id: string, wall: number): { readonly law: number; readonly what: string } | undefined {
+    const { alwaysAllowed, allowedRatio, confirmations, graceMs, pinned, windowMs } = this.rules
+    if (pinned.has(id)) return { law: 6, what: `${id} is named by STORE_IDS` }
+    const knowledge = this.known.get(id)
+    if (knowledge === undefined) return { law: 6, what: `the source never spoke of ${id}` }
+    const isProven = knowledge.isDeleted || knowledge.missing >= confirmations
+    if (!isProven) {
+      return {
+        law: knowledge.missing === 0 ? 5 : 6,
+        what: `${id} was missing from ${knowledge.missing} of ${confirmations} complete lists in a row`
+      }
+    }
+    if (!knowledge.isDeleted && this.offersGet && knowledge.isGone !== true) {
+      return { law: 6, what: `the source was not asked for ${id}, or did not say that it is gone` }
+    }
+    if (knowledge.since !== null && wall < knowledge.since + graceMs) {
+      return { law: 6, what: `${id} is within its grace for ${knowledge.since + graceMs - wall} ms more` }
+    }
+    const isApproved = (this.approved.get(id) ?? 0) > wall
+    this.approved.delete(id)
+    if (isApproved) return undefined
+    const recent = this.removals.filter((at) => at > wall - windowMs)
+    const size = Math.max(
+      this.known.size,
+      ...this.sizes.filter(({ at }) => at > wall - windowMs).map((noted) => noted.size)
+    )
+    const limit = Math.max(alwaysAllowed, Math.floor((size + recent.length) * allowedRatio))
+    this.removals = [...recent, wall]
+    if (recent.length + 1 > limit) {
+      return { law: 7, what: `${id} is removal ${recent.length + 1} in the window; ${limit} are allowed` }
+    }
+    const removable = [...this.known.keys()].filter((known) => !pinned.has(known))
+    if (removable.length === 1 && !knowledge.isDeleted) {
+      return { law: 7, what: `${id} is the last one, and only lists say that it is gone` }
+    }
+    return undefined
+  }
+
+  /** Whether a removal now, beside those of the window, would stay within the guard's limit. */
+  hasRoom(wall: number): boolean {
+    const { alwaysAllowed, allowedRatio, windowMs } = this.rules
+    const recent = this.removals.filter((at) => at > wall - windowMs).length
+    return recent + 1 <= Math.max(alwaysAllowed, Math.floor(this.known.size * allowedRatio))
+  }
+
+  /** It has been removed: the source must speak of it again. */
+  forget(id: string): void {
+    this.known.delete(id)
+    this.saved.delete(id)
+  }
+}
