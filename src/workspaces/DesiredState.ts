@@ -184,15 +184,14 @@ export const make = (options: Options) =>
     }
 
     /** One more list without it. Once that proves its absence, nothing about it changes any more. */
-    const missed = ({ absence }: Entry, now: number): Absence =>
-      absence !== null &&
-      (absence.kind === "deleted" || absence.confirmations >= options.removalConfirmations)
-        ? absence
-        : {
-            kind: "absent",
-            confirmations: (absence?.confirmations ?? 0) + 1,
-            since: absence?.since ?? now
-          }
+    const missed = ({ absence }: Entry, now: number): Absence => {
+      // A clock that was set back since then begins the grace anew, rather than to make it last for hours.
+      const since = Math.min(absence?.since ?? now, now)
+      const isProven =
+        absence?.kind === "deleted" || (absence?.confirmations ?? 0) >= options.removalConfirmations
+      if (absence !== null && isProven) return absence.since === since ? absence : { ...absence, since }
+      return { kind: "absent", confirmations: (absence?.confirmations ?? 0) + 1, since }
+    }
 
     const refuseOlder = (revision: string | null) =>
       revision !== null && meta?.revision != null && BigInt(revision) < BigInt(meta.revision)
