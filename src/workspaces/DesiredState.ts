@@ -294,6 +294,15 @@ export const make = (options: Options) =>
         })
       )
 
+    /** What has been taken in is saved, and whoever listens hears of it. */
+    const accept = (touched: ReadonlySet<string>) =>
+      Effect.gen(function* () {
+        source = "auth-worker"
+        lastError = null
+        if (meta !== undefined) yield* store.save({ ...meta, entries }, touched)
+        yield* Effect.forEach(listeners, (listener) => listener({ touched }), { discard: true })
+      })
+
     const readList = Effect.gen(function* () {
       const before = meta
       const listing = yield* directory.list({
@@ -304,10 +313,12 @@ export const make = (options: Options) =>
       if (Option.isNone(listing)) return applyNotModified(now)
       const touched = yield* applyListing(listing.value, now)
       const newlyAbsent = [...touched].some((id) => absent.get(id)?.confirmations === 1)
-      if (newlyAbsent && listing.value.features.has("changes") && before?.revision != null) {
-        yield* explainAbsences(before.revision, touched)
-      }
-      return touched
+      if (!newlyAbsent || !listing.value.features.has("changes") || before?.revision == null) return touched
+      // What the list has brought need not wait for a feed that may hang, and is not passed over in silence meanwhile.
+      yield* accept(touched)
+      const explained = new Set<string>()
+      yield* explainAbsences(before.revision, explained)
+      return explained
     })
 
     let leftAloneUntil = 0
@@ -348,14 +359,7 @@ export const make = (options: Options) =>
 
     const refreshOnce = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>
       options.breaker.protect(read(kind), { isFailure: speaksAgainst, retryAfterMs: retryAfter }).pipe(
-        Effect.tap((touched) =>
-          Effect.gen(function* () {
-            source = "auth-worker"
-            lastError = null
-            if (meta !== undefined) yield* store.save({ ...meta, entries }, touched)
-            yield* Effect.forEach(listeners, (listener) => listener({ touched }), { discard: true })
-          })
-        ),
+        Effect.tap(accept),
         Effect.tapError((error) =>
           Effect.sync(() => {
             if (error._tag === "DirectoryUnavailable" && error.retryAfterMs !== null) {
