@@ -404,11 +404,14 @@ export const make = (options: Options) =>
             const next = waiting
             flying = next
             waiting = undefined
-            return next === undefined ? Effect.void : Effect.asVoid(Effect.forkIn(fly(next), scope))
+            return next === undefined ? Effect.void : Effect.asVoid(takeOff(next))
           })
         ),
         Effect.asVoid
       )
+
+    /** Interruptible by itself: who takes off may not be, and no timeout could then end a request that hangs (law 4). */
+    const takeOff = (flight: Flight) => Effect.forkIn(Effect.interruptible(fly(flight)), scope)
 
     const makeFlight = (kind: RefreshKind, inStorm: number): Flight => ({
       kind,
@@ -426,7 +429,7 @@ export const make = (options: Options) =>
         if (flying === undefined) {
           const flight = makeFlight(kind, 0)
           flying = flight
-          return Effect.zipRight(Effect.forkIn(fly(flight), scope), Deferred.await(flight.landed))
+          return Effect.zipRight(takeOff(flight), Deferred.await(flight.landed))
         }
         if (!flying.reading || waiting !== undefined) DirectoryMetrics.refreshShared()
         if (!flying.reading) return join(flying, kind)

@@ -161,6 +161,45 @@ describe("DesiredState", () => {
         })
     )
 
+    it.scoped("gives up a read that hangs, the trailing one too (law 4)", () =>
+      Effect.gen(function* () {
+        const directory = makeScriptedDirectory()
+        const patient = { duration: 10_000, onTimeout: () => unavailable }
+        directory.script.list = () => Effect.timeoutFail(Effect.never, patient)
+        const desired = yield* desiredOf({ directory })
+        const first = yield* Effect.fork(Effect.exit(desired.refresh("resync")))
+        yield* TestClock.adjust(10)
+        const trailing = yield* Effect.fork(Effect.exit(desired.refresh("resync")))
+        yield* TestClock.adjust(10_000)
+        expect(yield* Fiber.join(first)).toEqual(Exit.fail(unavailable))
+        yield* TestClock.adjust(10_000)
+        expect(yield* Fiber.poll(trailing)).toEqual(Option.some(Exit.succeed(Exit.fail(unavailable))))
+      })
+    )
+
+    it.scoped(
+      "lets listeners hear of what a list has brought before the feed has explained what it lacks",
+      () =>
+        Effect.gen(function* () {
+          const directory = makeScriptedDirectory()
+          const features = ["revision", "changes"] as const
+          directory.lists(["ws-a"], { revision: "1", features })
+          const desired = yield* desiredOf({ directory })
+          yield* desired.refresh("resync")
+          const heard: Array<ReadonlyArray<string>> = []
+          yield* desired.subscribe(({ touched }) => Effect.sync(() => heard.push([...touched].sort())))
+          directory.lists(["ws-b"], { revision: "3", features })
+          directory.script.changes = () => Effect.delay(changed("3", "-ws-a", "+ws-b"), 5_000)
+          const refresh = yield* Effect.fork(desired.refresh("resync"))
+          yield* TestClock.adjust(1_000)
+          expect(heard).toEqual([["ws-a", "ws-b"]])
+          yield* TestClock.adjust(5_000)
+          yield* Fiber.join(refresh)
+          expect(heard.at(-1)).toEqual(["ws-a"])
+          expect(desired.absences().get("ws-a")).toMatchObject({ kind: "deleted" })
+        })
+    )
+
     it.scoped("lets listeners hear of what changed before the caller goes on", () =>
       Effect.gen(function* () {
         const directory = makeFakeDirectory(["ws-a", "ws-b"])
