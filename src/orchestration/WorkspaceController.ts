@@ -159,8 +159,13 @@ export const make = (options: Options) =>
       const staleFrom = fetchedAt + options.freshForMs
       return { fresh: now <= staleFrom, staleFrom }
     }
-    const drift = Drift.make(desired.get, orchestrator.isMonitored, owns, () =>
-      clock.unsafeCurrentTimeMillis()
+    /** What is being opened afresh: not monitored, from before it is closed until it is open again (law 10). */
+    const reopening = new Set<string>()
+    const drift = Drift.make(
+      desired.get,
+      (id) => orchestrator.isMonitored(id) && !reopening.has(id),
+      owns,
+      () => clock.unsafeCurrentTimeMillis()
     )
     const startedAt = clock.unsafeCurrentTimeMillis()
     const convergence = Convergence.track(drift, freshnessAt, startedAt)
@@ -256,6 +261,16 @@ export const make = (options: Options) =>
       return Effect.as(noted, "added" as const)
     }
 
+    const reopen = (id: string) =>
+      Effect.suspend(() => {
+        reopening.add(id)
+        see(id)
+        return Effect.ensuring(
+          orchestrator.reopen(id),
+          Effect.sync(() => reopening.delete(id))
+        )
+      })
+
     const ensure = (id: string, because: Because) =>
       Effect.suspend(() => {
         const startedAt = clock.unsafeCurrentTimeMillis()
@@ -263,7 +278,7 @@ export const make = (options: Options) =>
         // What looks open but hears nothing, or is not processed, is opened afresh.
         const opened =
           because === "disconnected" || because === "processor"
-            ? orchestrator.reopen(id)
+            ? reopen(id)
             : orchestrator.ensureMonitored(id)
         return Effect.flatMap(opened, (outcome) =>
           outcome === "already_monitored"
