@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { EventProcessor } from "../stores/EventProcessor.ts"
-import { StoreDriver } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState } from "../workspaces/DesiredState.ts"
 import { StateStore } from "./StateStore.ts"
@@ -30,11 +29,10 @@ const purging = (storeId: string, durationMs: number) => ({
 
 export const layer = (
   options: Options
-): Layer.Layer<never, never, StateStore | StoreDriver | StoreManager | EventProcessor | DesiredState> =>
+): Layer.Layer<never, never, StateStore | StoreManager | EventProcessor | DesiredState> =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const state = yield* StateStore
-      const driver = yield* StoreDriver
       const manager = yield* StoreManager
       const processor = yield* EventProcessor
       const desired = yield* DesiredState
@@ -42,9 +40,9 @@ export const layer = (
       const collect = (storeId: string) =>
         Effect.gen(function* () {
           const startedAt = yield* Clock.currentTimeMillis
-          const isGone = desired.get(storeId)._tag === "Unknown" && manager.observe(storeId)._tag === "Closed"
+          // The manager has the last word: only it knows whether the store is open, or is going to be.
+          const isGone = desired.get(storeId)._tag === "Unknown" && (yield* manager.purge(storeId))
           if (isGone) {
-            yield* driver.purge(storeId)
             yield* processor.forget(storeId)
             yield* state.transitions.forget(storeId)
             yield* Effect.logInfo("workspace_orchestration.data_deleted").pipe(

@@ -3,9 +3,11 @@
  * what is said about it is read off the live store and never off bookkeeping (law 9).
  */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -74,6 +76,11 @@ export class StoreManager extends Context.Tag("workspace-orchestrator/stores/Sto
     readonly addStore: (storeId: string) => Effect.Effect<OpenStore, StoreOpenError>
     /** Closes the store and forgets it. Nothing happens if there is none. */
     readonly removeStore: (storeId: string) => Effect.Effect<void>
+    /**
+     * Deletes the local data of a store that is not open; false, and nothing happens, if it is. Who wants to open it
+     * meanwhile waits until its data is gone (law 2).
+     */
+    readonly purge: (storeId: string) => Effect.Effect<boolean>
     /** Declares an open store dead from our side, for instance because its processor has ended. */
     readonly declareDead: (death: StoreDied) => Effect.Effect<void>
     readonly observe: (storeId: string) => Observed
@@ -162,6 +169,8 @@ export const make = (options: Options) =>
     const driver = yield* StoreDriver
     const clock = yield* Effect.clock
     const records = new Map<string, Record>()
+    /** The stores whose data is being deleted. */
+    const purges = new Map<string, Deferred.Deferred<void>>()
     let generation = 0
     const listeners = new Set<(signal: StoreSignal) => void>()
     const publish = (signal: StoreSignal): void => {
@@ -368,13 +377,35 @@ export const make = (options: Options) =>
       })
     )
 
+    const open = (storeId: string): Effect.Effect<OpenStore, StoreOpenError> =>
+      Effect.suspend(() => {
+        const record = recordOf(storeId)
+        return record.held !== null && record.death === null
+          ? Effect.succeed(record.held.store)
+          : openFresh(record)
+      })
+
+    const purge = (storeId: string): Effect.Effect<boolean> =>
+      Effect.suspend(() => {
+        if (records.has(storeId) || purges.has(storeId)) return Effect.succeed(false)
+        const done = Deferred.unsafeMake<void>(FiberId.none)
+        purges.set(storeId, done)
+        return driver.purge(storeId).pipe(
+          Effect.ensuring(
+            Effect.suspend(() => {
+              purges.delete(storeId)
+              return Deferred.succeed(done, undefined)
+            })
+          ),
+          Effect.as(true)
+        )
+      })
+
     return StoreManager.of({
       addStore: (storeId) =>
         Effect.suspend(() => {
-          const record = recordOf(storeId)
-          return record.held !== null && record.death === null
-            ? Effect.succeed(record.held.store)
-            : openFresh(record)
+          const purge = purges.get(storeId)
+          return purge === undefined ? open(storeId) : Effect.zipRight(Deferred.await(purge), open(storeId))
         }),
       removeStore: (storeId) =>
         Effect.suspend(() => {
@@ -389,6 +420,7 @@ export const make = (options: Options) =>
             )
           )
         }),
+      purge,
       declareDead: (death) =>
         Effect.sync(() => {
           const record = records.get(death.storeId)
