@@ -297,12 +297,11 @@ export const make = (options: Options) =>
       Effect.gen(function* () {
         const random = yield* Random.next
         if (error === undefined) return options.intervalMs * (1 + INTERVAL_JITTER * (2 * random - 1))
+        // Nobody was asked: a backoff on top of the breaker's own would let two intervals pass without a read (law 11).
+        if (error._tag === "CircuitOpen") return error.retryAfterMs
         const doublings = Math.min(state.consecutiveFailures - 1, 30)
         const backoff = Math.min(options.intervalMs, FAILURE_BACKOFF_BASE_MS * 2 ** Math.max(0, doublings))
-        const asked =
-          error._tag === "CircuitOpen" || error._tag === "DirectoryUnavailable"
-            ? (error.retryAfterMs ?? 0)
-            : 0
+        const asked = error._tag === "DirectoryUnavailable" ? (error.retryAfterMs ?? 0) : 0
         return Math.max(backoff * (1 - 0.2 * random), asked)
       })
 
