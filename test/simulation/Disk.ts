@@ -12,6 +12,8 @@ import type { Life } from "./Life.ts"
 export interface DiskEvents {
   /** The row of a workspace is gone for good. */
   readonly onForgotten: (life: Life, storeId: string) => void
+  /** A removal counts for the guard, and is noted. */
+  readonly onRemoval: (life: Life, at: number) => void
   /** A snapshot has been saved whole. */
   readonly onSnapshotSaved: (life: Life) => void
 }
@@ -20,7 +22,10 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
 
 /** What the trace calls a statement: its verb and its table. */
 const nameOf = (sql: string): string =>
-  /^\s*(INSERT|DELETE|UPDATE|SELECT)\b[\s\S]*?\b(?:INTO|FROM|UPDATE)\s+(\w+)/.exec(sql)?.slice(1, 3).join(" ") ?? "sql"
+  /^\s*(INSERT|DELETE|UPDATE|SELECT)\b[\s\S]*?\b(?:INTO|FROM|UPDATE)\s+(\w+)/
+    .exec(sql)
+    ?.slice(1, 3)
+    .join(" ") ?? "sql"
 
 export class Disk {
   /** Every write fails while it is full. */
@@ -51,11 +56,12 @@ export class Disk {
     let lastError: string | null = null
 
     const written = (sql: string, values: ReadonlyArray<Value>): void => {
-      const [storeId] = values
+      const [first] = values
       const tell = () => {
-        if (typeof storeId === "string" && /^DELETE FROM workspace WHERE store_id/.test(sql)) {
-          this.events.onForgotten(life, storeId)
+        if (typeof first === "string" && /^DELETE FROM workspace WHERE store_id/.test(sql)) {
+          this.events.onForgotten(life, first)
         }
+        if (typeof first === "number" && /^INSERT INTO removal/.test(sql)) this.events.onRemoval(life, first)
         if (/^\s*INSERT INTO snapshot/.test(sql)) this.events.onSnapshotSaved(life)
       }
       if (untold === undefined) tell()
@@ -115,7 +121,9 @@ export class Disk {
                 }),
               onFailure: (message) => {
                 lastError = message
-                return Effect.logError("state.write_failed").pipe(Effect.annotateLogs({ write: name, error: message }))
+                return Effect.logError("state.write_failed").pipe(
+                  Effect.annotateLogs({ write: name, error: message })
+                )
               }
             })
           ),

@@ -23,9 +23,11 @@ interface Knowledge {
   readonly isDeleted: boolean
   /** The newest answer about this one id; null: it was not asked for since it was last listed. */
   readonly isGone: boolean | null
+  /** The server has taken it in; a crash may have come first. */
+  readonly isTaken: boolean
 }
 
-const present: Knowledge = { missing: 0, since: null, isDeleted: false, isGone: null }
+const present: Knowledge = { missing: 0, since: null, isDeleted: false, isGone: null, isTaken: true }
 
 /** A listing under way: the pages so far. */
 interface Listing {
@@ -54,6 +56,8 @@ export class Evidence {
   private readonly rules: Rules
   /** Removals that no human approved, on the wall clock. */
   private removals: Array<number> = []
+  /** Those that the disk has: what a crash makes forgotten happens again, and counts then. */
+  private savedRemovals: Array<number> = []
   private readonly approved = new Map<string, number>()
   /** More than this has never been known within the guard's window. */
   private readonly sizes: Array<{ readonly at: number; readonly size: number }> = []
@@ -64,7 +68,9 @@ export class Evidence {
 
   /** The workspaces that must be monitored by what was told. */
   present(): ReadonlyArray<string> {
-    return [...this.known].filter(([, { isDeleted, missing }]) => missing === 0 && !isDeleted).map(([id]) => id)
+    return [...this.known]
+      .filter(([, { isDeleted, isTaken, missing }]) => missing === 0 && !isDeleted && isTaken)
+      .map(([id]) => id)
   }
 
   knows(id: string): boolean {
@@ -130,7 +136,7 @@ export class Evidence {
   }
 
   private hearChanges(feed: Extract<Told, { readonly _tag: "Changes" }>, now: number, wall: number): void {
-    if (this.revision !== null && feed.revision < this.revision) return
+    if (this.revision !== null && feed.since < this.revision) return this.hearExplanation(feed)
     for (const { instanceId, kind } of feed.changes) {
       if (kind === "upsert") this.list(instanceId)
       else {
@@ -144,6 +150,17 @@ export class Evidence {
     this.noteSize(wall)
   }
 
+  /** A feed that begins before the newest list only says why something is missing from that list. */
+  private hearExplanation(feed: Extract<Told, { readonly _tag: "Changes" }>): void {
+    const last = new Map(feed.changes.map(({ instanceId, kind }) => [instanceId, kind]))
+    for (const [id, kind] of last) {
+      const knowledge = this.known.get(id)
+      if (kind === "delete" && knowledge !== undefined && knowledge.missing > 0) {
+        this.known.set(id, { ...knowledge, isDeleted: true })
+      }
+    }
+  }
+
   /** It exists: whatever spoke against it, a human's approval included, was about another time. */
   private list(id: string): void {
     this.known.set(id, present)
@@ -152,12 +169,21 @@ export class Evidence {
 
   private miss(id: string, wall: number): void {
     const knowledge = this.known.get(id) ?? present
-    this.known.set(id, { ...knowledge, missing: knowledge.missing + 1, since: knowledge.since ?? wall })
+    this.known.set(id, {
+      ...knowledge,
+      missing: knowledge.missing + 1,
+      since: Math.min(knowledge.since ?? wall, wall)
+    })
   }
 
   private noteSize(wall: number): void {
     this.sizes.push({ at: wall, size: this.known.size })
     while (this.sizes.length > 1_000) this.sizes.shift()
+  }
+
+  /** A removal that counts for the guard has been saved. */
+  saveRemoval(at: number): void {
+    this.savedRemovals = [...this.savedRemovals.filter((earlier) => earlier > at - this.rules.windowMs), at]
   }
 
   /** Everything that was heard has been saved. */
@@ -168,9 +194,12 @@ export class Evidence {
 
   /** The process is gone; what it had heard and not saved may have been lost. */
   crash(): void {
-    for (const [id, before] of this.saved) {
-      const knowledge = this.known.get(id)
-      if (knowledge === undefined) continue
+    for (const [id, knowledge] of this.known) {
+      const before = this.saved.get(id)
+      if (before === undefined) {
+        this.known.set(id, { ...knowledge, isTaken: false })
+        continue
+      }
       this.known.set(id, {
         missing: Math.max(before.missing, knowledge.missing),
         since:
@@ -178,12 +207,16 @@ export class Evidence {
             ? (before.since ?? knowledge.since)
             : Math.min(before.since, knowledge.since),
         isDeleted: before.isDeleted || knowledge.isDeleted,
-        isGone: null
+        isGone: null,
+        isTaken: true
       })
     }
     this.listing = undefined
+    this.removals = [...this.savedRemovals]
     this.revision =
-      this.savedRevision === null || this.revision === null ? this.savedRevision : Math.min(this.savedRevision, this.revision)
+      this.savedRevision === null || this.revision === null
+        ? this.savedRevision
+        : Math.min(this.savedRevision, this.revision)
   }
 
   approve(ids: ReadonlyArray<string>, until: number): void {
@@ -196,7 +229,9 @@ export class Evidence {
 
   /** The wall clock was set forward: what lay in the window may have left it. */
   clockSet(wall: number): void {
-    this.removals = this.removals.filter((at) => at > wall - this.rules.windowMs)
+    const inWindow = (at: number) => at > wall - this.rules.windowMs
+    this.removals = this.removals.filter(inWindow)
+    this.savedRemovals = this.savedRemovals.filter(inWindow)
   }
 
   /**
@@ -221,9 +256,7 @@ export class Evidence {
     if (knowledge.since !== null && wall < knowledge.since + graceMs) {
       return { law: 6, what: `${id} is within its grace for ${knowledge.since + graceMs - wall} ms more` }
     }
-    const isApproved = (this.approved.get(id) ?? 0) > wall
-    this.approved.delete(id)
-    if (isApproved) return undefined
+    if ((this.approved.get(id) ?? 0) > wall) return undefined
     const recent = this.removals.filter((at) => at > wall - windowMs)
     const size = Math.max(
       this.known.size,
@@ -252,5 +285,6 @@ export class Evidence {
   forget(id: string): void {
     this.known.delete(id)
     this.saved.delete(id)
+    this.approved.delete(id)
   }
 }

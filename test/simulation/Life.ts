@@ -35,7 +35,9 @@ export interface Options {
 
 /** Faults of the world speak of themselves in their messages: they are no defects of the server. */
 const isInjected = (cause: Cause.Cause<unknown>): boolean =>
-  [...Cause.defects(cause)].every((defect) => defect instanceof Error && defect.message.startsWith("simulated"))
+  [...Cause.defects(cause)].every(
+    (defect) => defect instanceof Error && defect.message.startsWith("simulated")
+  )
 
 export class Life {
   readonly number: number
@@ -145,7 +147,10 @@ export class Life {
   }
 
   /** Lets somebody ask the running server; what comes of it is handed over, unless the server is gone by then. */
-  ask<A, E>(question: (parts: Parts) => Effect.Effect<A, E>, answered: (exit: Exit.Exit<A, E>) => void): void {
+  ask<A, E>(
+    question: (parts: Parts) => Effect.Effect<A, E>,
+    answered: (exit: Exit.Exit<A, E>) => void
+  ): void {
     const { parts: asked, runtime } = this
     if (asked === undefined || runtime === undefined || this.state !== "running") return
     const fiber = Runtime.runFork(runtime)(

@@ -11,7 +11,11 @@ import { storeFaults, type Latencies, type StoreFault } from "./Stores.ts"
 export type Event =
   /** Webhooks follow after so many milliseconds each: none is lost, two are doubled, and later ones overtake. */
   | { readonly kind: "create" | "delete"; readonly id: string; readonly hooks: ReadonlyArray<number> }
-  | { readonly kind: "mass-delete"; readonly ids: ReadonlyArray<string>; readonly hooks: ReadonlyArray<number> }
+  | {
+      readonly kind: "mass-delete"
+      readonly ids: ReadonlyArray<string>
+      readonly hooks: ReadonlyArray<number>
+    }
   | { readonly kind: "nudge"; readonly id: string }
   | {
       readonly kind: "illness"
@@ -186,7 +190,8 @@ class Planner {
         return { kind, id: this.one() }
       case "mass-delete":
         return { kind, ids: this.some(8), hooks: this.hooks() }
-      default:
+      case "create":
+      case "delete":
         return { kind, id: this.one(), hooks: this.hooks() }
     }
   }
@@ -251,7 +256,10 @@ class Planner {
       const width = random.pick([0, 500, 10_000])
       const events = random.between(1, 5)
       for (let index = 0; index < events; index++) {
-        this.add(Math.min(to - 1, at + random.next() * width), random.chance(0.5) ? this.work() : this.fault())
+        this.add(
+          Math.min(to - 1, at + random.next() * width),
+          random.chance(0.5) ? this.work() : this.fault()
+        )
       }
     }
   }

@@ -12,6 +12,7 @@ import { Administration } from "../../src/orchestration/Administration.ts"
 import * as AdministrationLayer from "../../src/orchestration/AdministrationLayer.ts"
 import * as DataRetention from "../../src/orchestration/DataRetention.ts"
 import * as EventFeed from "../../src/orchestration/EventFeed.ts"
+import * as Lockdown from "../../src/orchestration/Lockdown.ts"
 import { Operations } from "../../src/orchestration/Operations.ts"
 import * as OperationsLayer from "../../src/orchestration/OperationsLayer.ts"
 import * as Pauses from "../../src/orchestration/Pauses.ts"
@@ -129,14 +130,19 @@ export const layer = (
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: settings.openTimeoutMs })),
         Layer.provide(driver),
         Layer.provideMerge(
-          DesiredState.layer({ staticOnly: false, removalConfirmations: confirmations, pinned: settings.pinned, breaker })
+          DesiredState.layer({
+            staticOnly: false,
+            removalConfirmations: confirmations,
+            pinned: settings.pinned,
+            breaker
+          })
         ),
         Layer.provide(
           AuthWorkerDirectory.layer({ baseUrl: "http://auth.test", token: Redacted.make("simulated") }).pipe(
             Layer.provide(client)
           )
         ),
-        Layer.provideMerge(Layer.merge(Pauses.layer, EventFeed.layer)),
+        Layer.provideMerge(Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer)),
         Layer.provide(state),
         Layer.provide(driver)
       )

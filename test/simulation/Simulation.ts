@@ -75,6 +75,8 @@ class World {
   private readonly freeSince = new Map<string, number>()
   private clockSetAt = -Infinity
   private isHealed = false
+  /** When the source last lost its last workspace. */
+  private emptiedAt = -Infinity
   private operationsAtConvergence = 0
 
   constructor(plan: Plan, keepTrace: boolean) {
@@ -107,6 +109,7 @@ class World {
     })
     this.disk = new Disk({
       onForgotten: (_life, storeId) => this.forgotten(storeId),
+      onRemoval: (_life, at) => this.evidence.saveRemoval(at),
       onSnapshotSaved: () => this.evidence.save()
     })
     for (const { at, event } of plan.steps) this.at(at, () => this.apply(event))
@@ -194,9 +197,14 @@ class World {
       const left = [...life.stores.claims.values()].filter(
         ({ closingSince, state }) => state !== "closing" || this.time.now - closingSince < GIVEN_UP_AFTER_MS
       )
-      this.laws.check(8, left.length === 0, () => `left open at the end: ${left.map((claim) => `${claim.storeId} (${claim.state})`).join(", ")}`)
+      this.laws.check(
+        8,
+        left.length === 0,
+        () => `left open at the end: ${left.map((claim) => `${claim.storeId} (${claim.state})`).join(", ")}`
+      )
     }
     this.evidence.crash()
+    this.judged.clear()
     this.freeSince.clear()
     if (this.life === life) this.life = undefined
     this.later(this.isHealed ? 0 : this.downMs, () => {
@@ -211,13 +219,16 @@ class World {
   private apply(event: Event): void {
     const { life, time } = this
     this.trace.note(time.now, `world: ${JSON.stringify(event)}`)
-    this.count(event.kind === "illness" ? event.sickness : event.kind === "store-fault" ? event.fault : event.kind)
+    this.count(
+      event.kind === "illness" ? event.sickness : event.kind === "store-fault" ? event.fault : event.kind
+    )
     switch (event.kind) {
       case "create":
         if (this.source.create(event.id)) this.deliver([event.id], event.hooks)
         return
       case "delete":
         if (this.source.remove(event.id)) this.deliver([event.id], event.hooks)
+        if (this.source.ids.size === 0) this.emptiedAt = time.now
         return
       case "mass-delete":
         return this.deliver(
@@ -265,9 +276,15 @@ class World {
       case "resume":
         return this.resume(event.id)
       case "reconcile":
-        return life?.ask(({ operations }) => operations.reconcile(operator), () => undefined)
+        return life?.ask(
+          ({ operations }) => operations.reconcile(operator),
+          () => undefined
+        )
       case "reconcile-one":
-        return life?.ask(({ administration }) => administration.reconcileOne(event.id, operator), () => undefined)
+        return life?.ask(
+          ({ administration }) => administration.reconcileOne(event.id, operator),
+          () => undefined
+        )
       case "approve":
         return this.approve(() => true)
       case "approve-wrongly":
@@ -276,9 +293,15 @@ class World {
           (exit) => this.laws.check(7, Exit.isFailure(exit), () => "a wrong hash is approved")
         )
       case "reset-breaker":
-        return life?.ask(({ administration }) => administration.resetBreaker("auth-worker", operator), () => undefined)
+        return life?.ask(
+          ({ administration }) => administration.resetBreaker("auth-worker", operator),
+          () => undefined
+        )
       case "self-test":
-        return life?.ask(({ administration }) => administration.selfTest, () => undefined)
+        return life?.ask(
+          ({ administration }) => administration.selfTest,
+          () => undefined
+        )
       case "heal":
         return this.heal()
       case "expect-converged":
@@ -302,7 +325,11 @@ class World {
       (exit) => {
         if (Exit.isInterrupted(exit)) return
         const tookMs = this.time.now - askedAt
-        this.laws.check(3, Exit.isSuccess(exit) && tookMs <= WEBHOOK_WAIT_MS, () => `a webhook was answered after ${tookMs} ms`)
+        this.laws.check(
+          3,
+          Exit.isSuccess(exit) && tookMs <= WEBHOOK_WAIT_MS,
+          () => `a webhook was answered after ${tookMs} ms`
+        )
       }
     )
   }
@@ -377,7 +404,9 @@ class World {
   /** What the server has open and alive. */
   private get monitored(): ReadonlySet<string> {
     const claims = this.life?.stores.claims.values() ?? []
-    return new Set([...claims].filter(({ isDead, state }) => state === "open" && !isDead).map(({ storeId }) => storeId))
+    return new Set(
+      [...claims].filter(({ isDead, state }) => state === "open" && !isDead).map(({ storeId }) => storeId)
+    )
   }
 
   private difference(): string {
@@ -401,9 +430,14 @@ class World {
     this.laws.check(
       11,
       this.stores.operations === this.operationsAtConvergence,
-      () => `not quiet: ${this.stores.operations - this.operationsAtConvergence} opens and closes after convergence`
+      () =>
+        `not quiet: ${this.stores.operations - this.operationsAtConvergence} opens and closes after convergence`
     )
-    this.laws.check(11, this.difference().endsWith("missing: none; orphaned: none"), () => `no longer converged: ${this.difference()}`)
+    this.laws.check(
+      11,
+      this.difference().endsWith("missing: none; orphaned: none"),
+      () => `no longer converged: ${this.difference()}`
+    )
     this.life?.ask(
       ({ operations }) => operations.health,
       (exit) =>
@@ -422,9 +456,14 @@ class World {
     const isWanted = this.expected.has(id)
     const isMonitored = this.monitored.has(id)
     // A removal may have to wait for its grace or for a human.
-    const mayWait = !isWanted && (settings.graceMs > 0 || !this.evidence.hasRoom(this.time.wall) || this.source.ids.size === 0)
-    if (mayWait) return
-    this.laws.check(3, isWanted === isMonitored, () => `${id} should ${isWanted ? "" : "not "}be monitored: its nudges had no effect`)
+    const isLast = this.time.now - this.emptiedAt < 2 * settings.intervalMs
+    const mayWait = settings.graceMs > 0 || !this.evidence.hasRoom(this.time.wall) || isLast
+    if (!isWanted && mayWait) return
+    this.laws.check(
+      3,
+      isWanted === isMonitored,
+      () => `${id} should ${isWanted ? "" : "not "}be monitored: its nudges had no effect`
+    )
   }
 
   private storeCloses(life: Life, claim: Claim): void {
@@ -446,7 +485,8 @@ class World {
   }
 
   private forgotten(storeId: string): void {
-    if (this.plan.settings.pinned.includes(storeId)) return
+    // Written once more is not forgotten once more.
+    if (this.plan.settings.pinned.includes(storeId) || !this.evidence.knows(storeId)) return
     if (!this.judged.delete(storeId)) this.judge(storeId, "is forgotten")
     this.evidence.forget(storeId)
   }
@@ -462,7 +502,12 @@ class World {
     for (const id of this.plan.workspaces) {
       if (!this.isMonitoredBySaying(life.parts, id)) continue
       const claim = life.stores.claims.get(id)
-      this.laws.check(9, claim !== undefined && claim.state === "open" && !claim.isDead, () => `${id} is said to be monitored; its store is ${claim?.isDead === true ? "dead" : (claim?.state ?? "closed")}`)
+      this.laws.check(
+        9,
+        claim !== undefined && claim.state === "open" && !claim.isDead,
+        () =>
+          `${id} is said to be monitored; its store is ${claim?.isDead === true ? "dead" : (claim?.state ?? "closed")}`
+      )
     }
   }
 
@@ -475,14 +520,19 @@ class World {
     const { converged } = parts.controller.convergence()
     const acceptedAt = evidence.acceptedAt
     const isFresh = acceptedAt !== null && time.now - acceptedAt <= 2 * intervalMs
-    this.laws.check(10, !parts.controller.isFresh() || isFresh, () => "the snapshot is stale and said to be fresh")
+    this.laws.check(
+      10,
+      !parts.controller.isFresh() || isFresh,
+      () => "the snapshot is stale and said to be fresh"
+    )
     if (converged) {
       const known = new Set([...evidence.present(), ...this.plan.settings.pinned])
       const { monitored } = this
       this.laws.check(
         10,
         [...known].every((id) => monitored.has(id)),
-        () => `said to be converged, and not monitored: ${[...known].filter((id) => !monitored.has(id)).join(" ")}`
+        () =>
+          `said to be converged, and not monitored: ${[...known].filter((id) => !monitored.has(id)).join(" ")}`
       )
     }
     this.checkFree(life, parts)
@@ -493,19 +543,22 @@ class World {
     const { evidence, freeSince, stores, time } = this
     const { concurrency, intervalMs, openTimeoutMs, pinned } = this.plan.settings
     const ill = this.everybody.filter((id) => !stores.isHealthySince(id, time.now - 2 * intervalMs)).length
-    const boundMs = 1.1 * intervalMs + (2 + Math.ceil(ill / concurrency)) * (openTimeoutMs + GIVEN_UP_AFTER_MS) + 5_000
+    const boundMs =
+      1.1 * intervalMs + (2 + Math.ceil(ill / concurrency)) * (openTimeoutMs + GIVEN_UP_AFTER_MS) + 5_000
     const isPaused = (id: string) => (this.paused.get(id) ?? this.paused.get("") ?? 0) > time.wall
     const known = new Set([...evidence.present(), ...pinned])
     for (const id of freeSince.keys()) if (!known.has(id)) freeSince.delete(id)
     for (const id of known) {
       const since = freeSince.get(id) ?? time.now
-      const isFree = !isPaused(id) && !isPaused("") && stores.isHealthySince(id, since) && this.clockSetAt < since
+      const isFree =
+        !isPaused(id) && !isPaused("") && stores.isHealthySince(id, since) && this.clockSetAt < since
       freeSince.set(id, isFree ? since : time.now)
       if (time.now - since < boundMs || !isFree) continue
       this.laws.check(
         this.source.isHealthy ? 4 : 12,
         parts.orchestrator.isMonitored(id),
-        () => `nothing has been in the way of ${id} for ${time.now - since} ms, and it is not monitored (life ${life.number})`
+        () =>
+          `nothing has been in the way of ${id} for ${time.now - since} ms, and it is not monitored (life ${life.number})`
       )
     }
   }

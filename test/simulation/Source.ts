@@ -88,7 +88,12 @@ const STALE_CHANGES = 3
 /** Longer than the server waits for an answer. */
 const SLOW_MS = 12_000
 
-const rowOf = (instanceId: string) => ({ instanceId, userId: "user-1", name: "A workspace", isDefault: false })
+const rowOf = (instanceId: string) => ({
+  instanceId,
+  userId: "user-1",
+  name: "A workspace",
+  isDefault: false
+})
 const nothing: Told = { _tag: "Nothing" }
 
 export class Source {
@@ -167,7 +172,11 @@ export class Source {
         yield* Effect.sleep(wayBackMs)
         if (reply === "reset") {
           life.touch("source", "connection reset")
-          return yield* new HttpClientError.RequestError({ request, reason: "Transport", description: "reset" })
+          return yield* new HttpClientError.RequestError({
+            request,
+            reason: "Transport",
+            description: "reset"
+          })
         }
         const response = HttpClientResponse.fromWeb(
           request,
@@ -251,14 +260,15 @@ export class Source {
     const hidden = this.sick("partial")?.hides
     if (hidden !== undefined) ids = ids.filter((id) => !hidden.has(id))
     if (this.sick("empty-list") !== undefined) ids = []
-    const tag = `"r${revision}"`
-    if (profile.revision && !isForeign && hidden === undefined && knownTag === tag) {
+    // Content that is not that of the revision has a tag of its own: a tag that lies could never be found out.
+    const tag = `"r${revision} ${ids.length}"`
+    if (profile.revision && !isForeign && knownTag === tag) {
       return { status: 304, body: "", told: { _tag: "NotModified" } }
     }
     const from = ids.filter((id) => cursor !== null && id <= cursor).length
-    const paged = profile.pageSize !== null && query.has("limit")
-    const page = paged ? ids.slice(from, from + (profile.pageSize ?? 0)) : ids
-    const nextCursor = paged && from + page.length < ids.length ? (page.at(-1) ?? null) : null
+    const pageSize = query.has("limit") ? profile.pageSize : null
+    const page = pageSize === null ? ids : ids.slice(from, from + pageSize)
+    const nextCursor = pageSize !== null && from + page.length < ids.length ? (page.at(-1) ?? null) : null
     // What a list hides it does not count either: such a list can only be told by what it lacks.
     const announced = profile.total ? (hidden === undefined && ids.length > 0 ? total : ids.length) : null
     const isTruncated = this.sick("truncated") !== undefined
@@ -309,15 +319,24 @@ export class Source {
     const sent = behind.slice(0, limit).filter((_, index) => index !== gap)
     const hasMore = behind.length > limit
     const body = {
-      changes: sent.map(({ instanceId, kind, revision }) => ({ revision: String(revision), kind, instanceId })),
+      changes: sent.map(({ instanceId, kind, revision }) => ({
+        revision: String(revision),
+        kind,
+        instanceId
+      })),
       revision: String(revision),
       hasMore
     }
-    return { status: 200, body: JSON.stringify(body), told: { _tag: "Changes", since, changes: sent, revision, hasMore } }
+    return {
+      status: 200,
+      body: JSON.stringify(body),
+      told: { _tag: "Changes", since, changes: sent, revision, hasMore }
+    }
   }
 
   private byId(instanceId: string): Reply {
-    if (this.sick("stray-404") !== undefined) return { status: 404, body: "<html>not found</html>", told: nothing }
+    if (this.sick("stray-404") !== undefined)
+      return { status: 404, body: "<html>not found</html>", told: nothing }
     const there =
       this.sick("wrongly-gone") !== undefined
         ? false
@@ -325,21 +344,21 @@ export class Source {
     const told: Told = { _tag: "ById", instanceId, exists: there }
     return there
       ? { status: 200, body: JSON.stringify(rowOf(instanceId)), told }
-      : { status: 404, body: JSON.stringify({ error: { code: "WORKSPACE_NOT_FOUND", message: "gone" } }), told }
+      : {
+          status: 404,
+          body: JSON.stringify({ error: { code: "WORKSPACE_NOT_FOUND", message: "gone" } }),
+          told
+        }
   }
 }
 
 const refusal = ({ retryAfterS, sickness }: Illness): Answer => {
-  switch (sickness) {
-    case "rate-limited":
-      return { status: 429, headers: { "retry-after": String(retryAfterS) }, body: "", told: nothing }
-    case "forbidden":
-      return { status: 403, body: "", told: nothing }
-    case "not-json":
-      return { status: 200, body: "<html>captive portal</html>", told: nothing }
-    default:
-      return { status: 500, body: "", told: nothing }
+  if (sickness === "rate-limited") {
+    return { status: 429, headers: { "retry-after": String(retryAfterS) }, body: "", told: nothing }
   }
+  if (sickness === "forbidden") return { status: 403, body: "", told: nothing }
+  if (sickness === "not-json") return { status: 200, body: "<html>captive portal</html>", told: nothing }
+  return { status: 500, body: "", told: nothing }
 }
 
 const describe = (told: Told): string => {

@@ -166,7 +166,9 @@ export class Stores {
     claim.isDead = true
     this.deaths.set(storeId, this.now())
     life.note("store", `${storeId} died`)
-    claim.signals.onDeath(new StoreDied({ storeId, reason: "sync-error", message: "killed by the simulation" }))
+    claim.signals.onDeath(
+      new StoreDied({ storeId, reason: "sync-error", message: "killed by the simulation" })
+    )
   }
 
   /** The driver as one life has it. */
@@ -192,14 +194,16 @@ export class Stores {
       const { claims, purging } = life.stores
       const held = claims.get(storeId)
       if (life.isAlive) {
-        const isGivenUp =
-          held !== undefined && held.state === "closing" && this.now() - held.closingSince >= GIVEN_UP_AFTER_MS
         this.laws.check(
           2,
-          held === undefined || isGivenUp,
+          held === undefined || this.isGivenUp(held),
           () => `${storeId} is opened while it is ${held?.state ?? ""}`
         )
-        this.laws.check(2, !purging.has(storeId), () => `${storeId} is opened while its data is being deleted`)
+        this.laws.check(
+          2,
+          !purging.has(storeId),
+          () => `${storeId} is opened while its data is being deleted`
+        )
       }
       if (held !== undefined) return Effect.fail(failed("busy", "the store is in use"))
       const claim: Claim = {
@@ -221,23 +225,15 @@ export class Stores {
     return Effect.gen(this, function* () {
       const claim = yield* Effect.acquireRelease(acquire, (acquired) => this.close(life, acquired))
       yield* Effect.sleep(this.random.int(this.latencies.openMs + 1))
-      switch (this.faultOf(storeId)) {
-        case "hang":
-          return yield* Effect.async<never>(() => undefined)
-        case "fail":
-          return yield* failed(this.random.pick(["rejected", "corrupt", "driver"]), "made to fail")
-        case "defect":
-          return yield* Effect.die(new Error(`${SIMULATED} defect of the driver`))
-        case "slow":
-          yield* Effect.sleep(this.random.int(SLOW_OPEN_MS))
-          break
-        case "stillborn":
-          this.events.later(life, 0, () => this.kill(life, storeId))
-          break
-        case "short-lived":
-          this.events.later(life, this.random.int(SHORT_LIFE_MS), () => this.kill(life, storeId))
-          break
-        default:
+      const fault = this.faultOf(storeId)
+      if (fault === "hang") return yield* Effect.async<never>(() => undefined)
+      if (fault === "fail") {
+        return yield* failed(this.random.pick(["rejected", "corrupt", "driver"]), "made to fail")
+      }
+      if (fault === "defect") return yield* Effect.die(new Error(`${SIMULATED} defect of the driver`))
+      if (fault === "slow") yield* Effect.sleep(this.random.int(SLOW_OPEN_MS))
+      if (fault === "short-lived") {
+        this.events.later(life, this.random.int(SHORT_LIFE_MS), () => this.kill(life, storeId))
       }
       return this.opened(life, claim)
     })
@@ -285,11 +281,20 @@ export class Stores {
     })
   }
 
+  /** The server has waited long enough for it to close. */
+  private isGivenUp({ closingSince, state }: Claim): boolean {
+    return state === "closing" && this.now() - closingSince >= GIVEN_UP_AFTER_MS
+  }
+
   private purge(life: Life, storeId: string): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       const { claims, purging } = life.stores
+      const isUsed = () => {
+        const claim = claims.get(storeId)
+        return claim !== undefined && !this.isGivenUp(claim)
+      }
       if (life.isAlive) {
-        this.laws.check(2, !claims.has(storeId), () => `the data of ${storeId} is deleted while it is in use`)
+        this.laws.check(2, !isUsed(), () => `the data of ${storeId} is deleted while it is in use`)
         this.laws.check(2, !purging.has(storeId), () => `the data of ${storeId} is deleted twice at once`)
       }
       purging.add(storeId)
@@ -297,7 +302,7 @@ export class Stores {
       const isSlow = this.faultOf(storeId) === "slow-purge"
       yield* Effect.sleep(this.random.int(isSlow ? SLOW_OPEN_MS : this.latencies.closeMs + 1))
       if (life.isAlive) {
-        this.laws.check(2, !claims.has(storeId), () => `the data of ${storeId} is deleted under an open store`)
+        this.laws.check(2, !isUsed(), () => `the data of ${storeId} is deleted under an open store`)
       }
       life.touch("store", `purged ${storeId}`)
       purging.delete(storeId)

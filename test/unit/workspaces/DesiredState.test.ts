@@ -317,6 +317,24 @@ describe("DesiredState", () => {
   })
 
   describe("absence", () => {
+    it.scoped(
+      "begins the grace anew when the clock was set back, rather than to make it last for hours",
+      () =>
+        Effect.gen(function* () {
+          const directory = makeScriptedDirectory()
+          directory.lists(["ws-a"])
+          const desired = yield* desiredOf({ directory })
+          yield* TestClock.setTime(10_000_000)
+          yield* desired.refresh("resync")
+          directory.lists([])
+          for (let list = 0; list < 4; list++) yield* desired.refresh("resync")
+          expect(desired.absences().get("ws-a")).toMatchObject({ confirmations: 3, since: 10_000_000 })
+          yield* TestClock.setTime(5_000)
+          yield* desired.refresh("resync")
+          expect(desired.absences().get("ws-a")).toMatchObject({ confirmations: 3, since: 5_000 })
+        })
+    )
+
     it.scoped("counts the complete lists that lack a workspace, since the first of them", () =>
       Effect.gen(function* () {
         const directory = makeFakeDirectory(["ws-a", "ws-b"])
@@ -356,24 +374,6 @@ describe("DesiredState", () => {
         const desired = yield* desiredOf({ directory })
         yield* desired.refresh("resync")
         directory.remove("ws-a")
-    it.scoped(
-      "begins the grace anew when the clock was set back, rather than to make it last for hours",
-      () =>
-        Effect.gen(function* () {
-          const directory = makeScriptedDirectory()
-          directory.lists(["ws-a"])
-          const desired = yield* desiredOf({ directory })
-          yield* TestClock.setTime(10_000_000)
-          yield* desired.refresh("resync")
-          directory.lists([])
-          for (let list = 0; list < 4; list++) yield* desired.refresh("resync")
-          expect(desired.absences().get("ws-a")).toMatchObject({ confirmations: 3, since: 10_000_000 })
-          yield* TestClock.setTime(5_000)
-          yield* desired.refresh("resync")
-          expect(desired.absences().get("ws-a")).toMatchObject({ confirmations: 3, since: 5_000 })
-        })
-    )
-
         yield* desired.refresh("resync")
         yield* desired.refresh("resync")
         directory.create("ws-a")
