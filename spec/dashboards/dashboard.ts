@@ -679,6 +679,36 @@ const removals: Row = {
       alerts: ["WsoPaused"],
       warnAt: 1
     }),
+    now("Locked down", "bool_yes_no", [{ expr: `max(${of("wso_lockdown")})`, legend: "locked down" }], {
+      description: "Nothing is changed from outside: `wso status` says who and why.",
+      alerts: ["WsoLockdown"],
+      failAt: 1
+    }),
+    time(
+      "Rate limits, used",
+      "percentunit",
+      [{ expr: `max by (limiter) (${of("wso_ratelimit_used_ratio")})`, legend: "{{limiter}}" }],
+      {
+        description: "By the address that has used most: `wso limits`.",
+        alerts: ["WsoRateLimitNear"],
+        failAt: 0.8
+      }
+    ),
+    time(
+      "Refused by limits and lists",
+      "reqps",
+      [
+        { expr: rate("wso_ratelimit_rejected_total", "limiter"), legend: "limit {{limiter}}" },
+        { expr: rate("wso_ip_rejected_total", "list"), legend: "list {{list}}" }
+      ],
+      { description: "429 and 403.", alerts: ["WsoRateLimitNear"], stacked: true }
+    ),
+    time(
+      "Secrets used",
+      "reqps",
+      [{ expr: rate("wso_auth_used_total", "credential, slot"), legend: "{{credential}} {{slot}}" }],
+      { description: "At 0, the old one of two may go: `wso secrets`.", stacked: true }
+    ),
     time(
       "Refused proofs, by where and why",
       "reqps",

@@ -14,7 +14,7 @@ import { Limits, tooMany } from "./Limits.ts"
 import { notFound, Refusal } from "./Refusal.ts"
 
 /** `probe`: what load balancers, process managers and scrapers ask, which must hear an answer in any flood. */
-export type RouteClass = "webhook" | "admin" | "probe" | "read"
+export type RouteClass = "webhook" | "admin" | "chatops" | "probe" | "read"
 
 const PROBES: ReadonlySet<string> = new Set(["/health/live", "/health/ready", "/metrics"])
 
@@ -33,12 +33,14 @@ export const classOf = (path: string): Option.Option<RouteClass> => {
   if (first.includes("%")) return Option.none()
   if (first === "webhooks") return Option.some("webhook")
   if (first === "admin") return Option.some("admin")
+  if (first === "chatops") return Option.some("chatops")
   return Option.some(PROBES.has(path) ? "probe" : "read")
 }
 
 /** What limits a class, and how its refusal is told. */
 const limited = {
   webhook: ["webhook-source", "TOO_MANY_WEBHOOKS", "webhooks from this address"],
+  chatops: ["webhook-source", "TOO_MANY_REQUESTS", "requests from this address"],
   admin: ["admin", "TOO_MANY_REQUESTS", "requests from this address"],
   read: ["read", "TOO_MANY_REQUESTS", "requests from this address"]
 } as const
@@ -58,11 +60,12 @@ const lockedDown = (since: string): Refusal =>
 /** Whatever is not asked with these may change something. */
 const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
 
+/** The classes that have routes which change something. */
+const CHANGING: ReadonlySet<RouteClass> = new Set(["webhook", "admin", "chatops"])
+
 /** Whether a lockdown keeps this from its route. Asking for the lockdown itself, or lifting it, passes. */
 const isMutation = (method: string, path: string, routeClass: RouteClass): boolean =>
-  (routeClass === "webhook" || routeClass === "admin") &&
-  !READING.has(method) &&
-  path.replace(/\/$/, "") !== LOCKDOWN_PATH
+  CHANGING.has(routeClass) && !READING.has(method) && path.replace(/\/$/, "") !== LOCKDOWN_PATH
 
 /** The app behind the gate; it sees the client's address as the request's own. */
 export const make = Effect.gen(function* () {

@@ -5,7 +5,7 @@ import { Api } from "../../../src/http/Api.ts"
 import { classOf } from "../../../src/http/Gate.ts"
 
 describe("the class of a route", () => {
-  it("is admin or webhook for all that changes anything, so that no limit, list or lockdown misses one", () => {
+  it("is admin, webhook or chatops for all that changes anything, so that no limit, list or lockdown misses one", () => {
     const changing: Array<readonly [string, string]> = []
     HttpApi.reflect(Api, {
       onGroup: () => undefined,
@@ -16,7 +16,7 @@ describe("the class of a route", () => {
     })
     expect(changing.length).toBeGreaterThan(8)
     for (const [route, what] of changing) {
-      expect([route, ["admin", "webhook"].includes(what)]).toEqual([route, true])
+      expect([route, ["admin", "webhook", "chatops"].includes(what)]).toEqual([route, true])
     }
   })
 
@@ -24,6 +24,7 @@ describe("the class of a route", () => {
     ["/admin/reconcile", "admin"],
     ["/admin", "admin"],
     ["/webhooks/workspaces", "webhook"],
+    ["/chatops/discord", "chatops"],
     ["/health/live", "probe"],
     ["/metrics", "probe"],
     ["/health", "read"],
