@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { version } from "../http/Version.ts"
 import { audit } from "./commands/Audit.ts"
 import { backup } from "./commands/Backup.ts"
+import { bundle } from "./commands/Bundle.ts"
 import { chatops } from "./commands/ChatOps.ts"
 import { config } from "./commands/Configuration.ts"
 import { approve, resume, suspend } from "./commands/Control.ts"
@@ -57,6 +58,7 @@ const root = Command.make("wso").pipe(
     doctor,
     verify,
     report,
+    bundle,
     backup,
     config
   ])

@@ -15,6 +15,8 @@ export interface VariableDoc {
   readonly takes: string
   readonly default: string | null
   readonly doc: string
+  /** Never printed. */
+  readonly secret: boolean
 }
 
 export class ServerConfiguration extends Context.Tag("workspace-orchestrator/cli/ServerConfiguration")<

@@ -176,6 +176,14 @@ export const make = (options: Options) => {
       return { status: answer.status, raw: raw.value, value: value.value, headers: answer.headers }
     })
 
+  /** The answer as it was sent, which may be no JSON. */
+  const text = (path: string): Effect.Effect<string, ClientError> =>
+    Effect.gen(function* () {
+      const call: Call = { method: "GET", path, headers: { accept: "*/*" } }
+      const answer = yield* exchange(call)
+      return answer.status === 200 ? answer.text : yield* refusalOf(call, answer)
+    })
+
   /** Not an async iterator of the response: its end would wait for the next chunk, which may be a heartbeat away. */
   const chunks = (response: IncomingMessage): Stream.Stream<string, ServerUnreachable> =>
     Stream.asyncPush((emit) =>
@@ -213,7 +221,7 @@ export const make = (options: Options) => {
     )
   }
 
-  return { url: base, ask, events }
+  return { url: base, ask, text, events }
 }
 
 export type WsoClient = ReturnType<typeof make>

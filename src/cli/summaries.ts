@@ -30,6 +30,8 @@ export const summaries = {
   verify:
     "Whether a deployment works: version, source, convergence, counts; --deep and --canary look closer. Exit code 1 if not.",
   report: "Reports: `daily` says how the last day was. Exit code 1 if a check warns, 2 if one fails.",
+  bundle:
+    "A redacted archive for whoever helps: state, events, audit, metrics, configuration. Exit code 1 if parts are missing.",
   backup: "Backups of the server's own state: `create`, `ls`, `verify`; `restore` while it is stopped.",
   config: "The server's configuration: `validate` checks this environment, `list` names every variable.",
   completions: "Completions for bash, zsh or fish, on stdout."

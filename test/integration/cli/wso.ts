@@ -26,12 +26,14 @@ export interface Finished {
 export interface Environment {
   readonly env?: Readonly<Record<string, string>>
   readonly configuration?: Effect.Effect<void, ConfigurationWrong>
+  /** The variables that the server takes secrets from. */
+  readonly secretVariables?: ReadonlyArray<string>
 }
 
 /** Starts a command; `state` grows as it prints. */
 export const begin = (
   args: ReadonlyArray<string>,
-  { configuration = Effect.void, env = {} }: Environment = {}
+  { configuration = Effect.void, env = {}, secretVariables = [] }: Environment = {}
 ) => {
   const state = { out: "", said: "" }
   const screen = Layer.succeed(Screen, {
@@ -43,7 +45,10 @@ export const begin = (
   })
   const layers = Layer.mergeAll(
     screen,
-    Layer.succeed(ServerConfiguration, { validate: configuration, variables: [] }),
+    Layer.succeed(ServerConfiguration, {
+      validate: configuration,
+      variables: secretVariables.map((name) => ({ name, takes: "", default: null, doc: "", secret: true }))
+    }),
     Layer.succeed(StateRestore, { restore: () => Effect.dieMessage("not scripted") }),
     FileSystem.layerNoop({}),
     Path.layer,
