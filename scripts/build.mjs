@@ -5,13 +5,37 @@
  *   workers/<name>.mjs           what workerd runs
  */
 import { build } from "esbuild"
+import { execFileSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { chmod } from "node:fs/promises"
+import { dirname } from "node:path"
+
+/** The commit that is built; a folder that is no repository of its own, or a machine without git, builds all the same. */
+const commit = () => {
+  const root = dirname(import.meta.dirname)
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+      cwd: root,
+      env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(root) },
+      stdio: ["ignore", "pipe", "ignore"],
+      encoding: "utf8"
+    }).trim()
+  } catch {
+    return "unknown"
+  }
+}
 
 const present = (entries) =>
   Object.fromEntries(Object.entries(entries).filter(([, source]) => existsSync(source)))
 
-const common = { bundle: true, format: "esm", sourcemap: true, logLevel: "warning", legalComments: "none" }
+const common = {
+  bundle: true,
+  format: "esm",
+  sourcemap: true,
+  logLevel: "warning",
+  legalComments: "none",
+  define: { BUILD_COMMIT: JSON.stringify(commit()) }
+}
 
 // dist/ is not emptied first: a program that runs from it may still have to load one of its chunks.
 await Promise.all([

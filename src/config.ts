@@ -272,6 +272,14 @@ const discordIds: Kind<ReadonlyArray<string>> = {
   schema: commaSeparated.pipe(Schema.compose(Schema.Array(Schema.String.pipe(Schema.pattern(/^\d{15,20}$/)))))
 }
 
+/** What Sentry itself would refuse, and print, when the server has started already. */
+const sentryDsn = url("http", "https").schema.pipe(
+  Schema.filter((text) => {
+    const { pathname, username } = new URL(text)
+    return /^\w+$/.test(username) && /\/\d+$/.test(pathname)
+  })
+)
+
 /** Every variable, in the order of the documentation. */
 export const variables = {
   host: optional("HOST", anyText, "The address to listen on. Default: 127.0.0.1, and 0.0.0.0 in production."),
@@ -556,8 +564,8 @@ export const variables = {
     optional(
       "SENTRY_DSN",
       {
-        takes: "the DSN of a Sentry project, a URL",
-        schema: Schema.compose(url("http", "https").schema, Schema.Redacted(Schema.String))
+        takes: "the DSN of a Sentry project, such as https://key@sentry.example.com/1",
+        schema: Schema.compose(sentryDsn, Schema.Redacted(Schema.String))
       },
       "Where errors are reported. Unset: nowhere."
     )

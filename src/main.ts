@@ -4,7 +4,6 @@ import * as Either from "effect/Either"
 import { configExitCode, loadProcessConfig, preferProductionLibraries } from "./config.ts"
 import { exitWith, run } from "./process.ts"
 import * as Server from "./server.ts"
-import * as Logger from "./telemetry/Logger.ts"
 
 const config = await Effect.runPromise(Effect.either(loadProcessConfig))
 
@@ -12,11 +11,5 @@ if (Either.isLeft(config)) {
   exitWith(configExitCode, config.left.message)
 } else {
   preferProductionLibraries()
-  const logger = Logger.layer({
-    level: config.right.logLevel,
-    format: config.right.isProduction ? "json" : "auto",
-    colour: config.right.colour,
-    incidentDashboardUrl: config.right.incidentDashboardUrl
-  })
-  run(Effect.provide(Server.run(config.right), logger), config.right)
+  run(Effect.provide(Server.run(config.right), Server.telemetry(config.right)), config.right)
 }

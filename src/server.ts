@@ -15,7 +15,7 @@ import { ConfigErrors, ConfigProblem, secretsOf, type ServerConfig } from "./con
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
-import { version } from "./http/Version.ts"
+import { commit, version } from "./http/Version.ts"
 import * as Incidents from "./incidents/Incidents.ts"
 import * as AdministrationLayer from "./orchestration/AdministrationLayer.ts"
 import * as AuditWatch from "./orchestration/AuditWatch.ts"
@@ -47,6 +47,7 @@ import * as WorkspaceModule from "./stores/messages/WorkspaceModule.ts"
 import * as StoreManager from "./stores/StoreManager.ts"
 import * as DiskMetrics from "./telemetry/DiskMetrics.ts"
 import * as ProcessMetrics from "./telemetry/ProcessMetrics.ts"
+import * as Telemetry from "./telemetry/Telemetry.ts"
 import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
 import * as DesiredState from "./workspaces/DesiredState.ts"
 import * as StaticDirectory from "./workspaces/StaticDirectory.ts"
@@ -318,7 +319,7 @@ export const layer = (config: ServerConfig) =>
         ]),
         Layer.provide(operations),
         Layer.provideMerge(loop),
-        Layer.provide(ProcessMetrics.layer({ version })),
+        Layer.provide(ProcessMetrics.layer({ commit, version })),
         Layer.provide(DiskMetrics.layer({ stateFiles: StateDatabase.filesOf(config.dataPath) })),
         Layer.provide(AuditWatch.layer),
         Layer.provide(DataRetention.layer({ retentionMs: config.storeDataRetentionMs })),
@@ -329,6 +330,23 @@ export const layer = (config: ServerConfig) =>
       )
     })
   )
+
+/** How the server is watched. Provided around `run`, so that the first thing it does is heard, and the last. */
+export const telemetry = (config: ServerConfig) =>
+  Telemetry.layer({
+    log: {
+      level: config.logLevel,
+      format: config.isProduction ? "json" : "auto",
+      colour: config.colour,
+      incidentDashboardUrl: config.incidentDashboardUrl
+    },
+    serviceName: "workspace-orchestrator",
+    version,
+    environment: config.environment,
+    sentryDsn: config.sentryDsn,
+    otlpEndpoint: config.otlpEndpoint,
+    secrets: [...config.serverTokens, ...config.webhookSecrets, ...config.messageHandlerSecrets]
+  })
 
 /** Runs the server until it is interrupted. `onListening` runs before the loop begins. */
 export const run = (

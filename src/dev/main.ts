@@ -19,7 +19,6 @@ import {
 } from "../config.ts"
 import { exitWith, run } from "../process.ts"
 import * as Server from "../server.ts"
-import * as Logger from "../telemetry/Logger.ts"
 import { announce } from "./Banner.ts"
 import { loadSecrets } from "./Secrets.ts"
 import { supervise } from "./Supervisor.ts"
@@ -136,11 +135,5 @@ if (Either.isLeft(config)) {
 } else {
   preferProductionLibraries()
   const { server } = config.right
-  const logger = Logger.layer({
-    level: server.logLevel,
-    format: server.isProduction ? "json" : "auto",
-    colour: server.colour,
-    incidentDashboardUrl: server.incidentDashboardUrl
-  })
-  run(Effect.provide(stack(config.right), logger), server)
+  run(Effect.provide(stack(config.right), Server.telemetry(server)), server)
 }

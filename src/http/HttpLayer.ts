@@ -3,6 +3,7 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as PlatformServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -22,6 +23,7 @@ import type { Credentials } from "../orchestration/Credentials.ts"
 import type { MessageAdministration } from "../orchestration/MessageAdministration.ts"
 import type { Operations } from "../orchestration/Operations.ts"
 import type { Reports } from "../orchestration/Reports.ts"
+import * as Tracing from "../telemetry/Tracing.ts"
 import * as AddressRules from "./AddressRules.ts"
 import * as Administrators from "./Administrators.ts"
 import { refusalResponse, REQUEST_ID_HEADER } from "./Answer.ts"
@@ -43,8 +45,10 @@ import * as StoresHandlers from "./handlers/Stores.ts"
 import * as WebhookHandlers from "./handlers/Webhooks.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import * as HttpServer from "./HttpServer.ts"
+import * as HttpTracing from "./HttpTracing.ts"
 import * as Limits from "./Limits.ts"
 import { internal, type Refusal } from "./Refusal.ts"
+import { pathOf } from "./Routes.ts"
 import * as Unrouted from "./Unrouted.ts"
 
 export interface Options {
@@ -62,8 +66,6 @@ const NANOS_PER_SECOND = 1e9
 /** `/Admin/reconcile` and `//admin/reconcile` are other paths than `/admin/reconcile`. */
 const routerConfig = { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: true }
 
-const pathOf = (url: string): string => url.split("?", 1)[0] ?? "/"
-
 /** The answer to what the handlers did not answer: no route, or a defect, which is logged. */
 const answerCause = (unrouted: (path: string) => Refusal) => (cause: Cause.Cause<unknown>) =>
   Effect.gen(function* () {
@@ -71,12 +73,12 @@ const answerCause = (unrouted: (path: string) => Refusal) => (cause: Cause.Cause
     if (Cause.isInterruptedOnly(cause)) return yield* Effect.interrupt
     const { headers, method, url } = yield* HttpServerRequest.HttpServerRequest
     const path = pathOf(url)
-    const requestId = headers[REQUEST_ID_HEADER] ?? ""
+    const ids = { requestId: headers[REQUEST_ID_HEADER] ?? "", traceId: yield* HttpTracing.currentTraceId }
     if (Predicate.isTagged(Cause.squash(cause), "RouteNotFound")) {
-      return refusalResponse(unrouted(path), requestId)
+      return refusalResponse(unrouted(path), ids)
     }
     yield* Effect.logError("http.request_failed", cause, { method, path })
-    return refusalResponse(internal, requestId)
+    return refusalResponse(internal, ids)
   })
 
 /** Counts and times the answers; a request whose sender has gone has none. */
@@ -106,7 +108,11 @@ const make = (options: Options) =>
       Effect.annotateLogs(answered, "requestId", headers[REQUEST_ID_HEADER])
     )
     const gate = yield* Gate.make
-    const listener = yield* NodeHttpServer.makeHandler(measured(gate(identified)))
+    const traced = HttpTracing.traced(yield* Tracing.spans)
+    const listener = yield* NodeHttpServer.makeHandler(traced(measured(gate(identified)))).pipe(
+      // The platform's own span would carry every header, secrets included.
+      HttpMiddleware.withTracerDisabledWhenEffect(() => true)
+    )
     return yield* HttpServer.make(listener, options.server)
   })
 

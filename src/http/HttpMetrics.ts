@@ -4,25 +4,11 @@
  */
 import { reasons as chatOpsReasons, type Reason as ChatOpsReason } from "../chatops/DiscordSignature.ts"
 import { counters, gauge, histograms } from "../telemetry/Metrics.ts"
-import { routes } from "./Routes.ts"
+import { methodOf, routeOf } from "./Routes.ts"
 import type { Refusal as UnprovenReason } from "./WebhookAuthentication.ts"
 
 /** What OpenTelemetry's semantic conventions advise for HTTP. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-const NO_ROUTE = ""
-/** Methods by name, and one word for all others: OpenTelemetry's rule. */
-const METHODS: ReadonlySet<string> = new Set([
-  "CONNECT",
-  "DELETE",
-  "GET",
-  "HEAD",
-  "OPTIONS",
-  "PATCH",
-  "POST",
-  "PUT",
-  "TRACE"
-])
-const OTHER_METHOD = "_OTHER"
 
 const durations = histograms(
   "http_server_request_duration_seconds",
@@ -60,13 +46,9 @@ for (const reason of ["missing", "secret", "malformed", "signature", "stale", "u
 for (const reason of ["missing", "wrong"]) authFailures("admin", reason)
 for (const reason of chatOpsReasons) authFailures("chatops", reason)
 
-/** The template of the route that a path belongs to; empty if there is none. */
-const routeOf = (path: string): string =>
-  routes.find(({ matches }) => matches.test(path))?.template ?? NO_ROUTE
-
 /** A request was answered. `path` is without its query. */
 export const answered = (method: string, path: string, status: number, seconds: number): void =>
-  durations(METHODS.has(method) ? method : OTHER_METHOD, routeOf(path), String(status)).observe(seconds)
+  durations(methodOf(method), routeOf(path), String(status)).observe(seconds)
 
 export const webhookHandled = (event: string, result: string): void => webhooks(event, result).add()
 

@@ -33,3 +33,28 @@ const make = (): ReadonlyArray<Route> => {
 }
 
 export const routes = make()
+
+/** Methods by name, and one word for all others: OpenTelemetry's rule. */
+const METHODS: ReadonlySet<string> = new Set([
+  "CONNECT",
+  "DELETE",
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "PATCH",
+  "POST",
+  "PUT",
+  "TRACE"
+])
+const OTHER_METHOD = "_OTHER"
+const NO_ROUTE = ""
+
+/** The method as a label: one of a few words, whatever a sender has made up. */
+export const methodOf = (method: string): string => (METHODS.has(method) ? method : OTHER_METHOD)
+
+/** A URL's path, without its query. */
+export const pathOf = (url: string): string => url.split("?", 1)[0] ?? "/"
+
+/** The template of the route that a path belongs to; empty if there is none. */
+export const routeOf = (path: string): string =>
+  routes.find(({ matches }) => matches.test(path))?.template ?? NO_ROUTE

@@ -17,7 +17,10 @@ import * as Controller from "../controller/Controller.ts"
 import { letTurn } from "../controller/EventLoop.ts"
 import type { AddOptions, KeyView, Stats } from "../controller/WorkQueue.ts"
 import type { StoreOpenError } from "../stores/StoreDriver.ts"
-import { StoreManager } from "../stores/StoreManager.ts"
+import { StoreManager, type Observed } from "../stores/StoreManager.ts"
+import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
+import * as SpanLinks from "../telemetry/SpanLinks.ts"
+import * as Tracing from "../telemetry/Tracing.ts"
 import { DesiredState, describeRefreshError, type RefreshError } from "../workspaces/DesiredState.ts"
 import { decide, type Action, type ById, type Facts, type Policy } from "./decide.ts"
 import * as Convergence from "./Convergence.ts"
@@ -67,6 +70,8 @@ export class WorkspaceController extends Context.Tag(
     readonly stop: Effect.Effect<void>
     /** Asks for a workspace to be looked at now, backoff or not. */
     readonly look: (id: string) => Effect.Effect<void>
+    /** The calling fiber's span, if there is one, is a reason for the workspace's next reconcile. */
+    readonly noteReason: (id: string) => Effect.Effect<void>
     /**
      * Asks for every workspace that may need something to be looked at, and returns them.
      * `now` cuts backoffs short; `resync` leaves them alone, or each resync would undo them. The first of them may have
@@ -150,6 +155,10 @@ export const make = (options: Options) =>
     const feed = yield* EventFeed
     const orchestrator = yield* WorkspaceOrchestrator
     const clock = yield* Effect.clock
+    const spans = yield* Tracing.spans
+    const reasons = SpanLinks.make()
+    /** Why the keys that are about to be added will be reconciled; nothing where no spans are exported. */
+    const noteReasons = (ids: Iterable<string>) => (spans.areOn ? reasons.note(ids) : Effect.void)
     const owns = options.owns ?? (() => true)
 
     const freshnessAt = (now: number): Convergence.Freshness => {
@@ -245,6 +254,38 @@ export const make = (options: Options) =>
         provisionDurationMs: now - startedAt
       })
     }
+
+    /** What the orchestrator has not said already: that the key was given up, or that the source did not answer. */
+    const logFailure = (
+      id: string,
+      cause: Cause.Cause<ReconcileError | Controller.ReconcileTimeout>,
+      workMs: number
+    ) => {
+      if (Option.exists(Cause.failureOption(cause), ({ _tag }) => _tag === "StoreOpenError")) {
+        return Effect.void
+      }
+      return Effect.logWarning("workspace_orchestration.reconcile_failed", cause, {
+        category: ORCHESTRATION_CATEGORY,
+        operation: "reconcile",
+        phase: "execute",
+        outcome: "failed",
+        storeId: id,
+        durationMs: Math.round(workMs)
+      })
+    }
+
+    /** `durationMs` is how long it had been monitored. */
+    const logDeath = (id: string, { at, death, deaths }: Extract<Observed, { readonly _tag: "Dead" }>) =>
+      Effect.logWarning("workspace_orchestration.store_died", {
+        category: ORCHESTRATION_CATEGORY,
+        operation: "store_died",
+        phase: death.reason,
+        outcome: "died",
+        storeId: id,
+        durationMs: at - (statusOf(id).lastEnsuredAt ?? at),
+        deaths,
+        error: death.message
+      })
 
     type Because = Extract<Action, { readonly _tag: "EnsureMonitored" }>["because"]
 
@@ -354,10 +395,13 @@ export const make = (options: Options) =>
     const act = (id: string, byId: ById) =>
       Effect.suspend(() => {
         const action = decide(factsOf(id, byId), options.policy)
-        return Effect.map(execute(id, action), (executed) => {
+        const executed = Effect.map(execute(id, action), (outcome) => {
           if (action._tag !== "AskById") note(id, action, null)
-          return executed
+          return outcome
         })
+        return spans.areOn
+          ? Effect.zipRight(spans.annotate({ "workspace.action": action._tag }), executed)
+          : executed
       })
 
     const reconcile = (id: string): Effect.Effect<Controller.Result, ReconcileError> =>
@@ -366,10 +410,20 @@ export const make = (options: Options) =>
         return next
       })
 
+    /** Each reconcile in a trace of its own, linked to whatever has asked for it. */
+    const traced = (id: string) =>
+      Effect.suspend(() =>
+        spans.within(reconcile(id), "workspace.reconcile", {
+          root: true,
+          links: reasons.take(id),
+          attributes: { "workspace.id": id }
+        })
+      )
+
     const controller = yield* Controller.make({
       name: "workspaces",
       workers: options.concurrency,
-      reconcile,
+      reconcile: spans.areOn ? traced : reconcile,
       timeout: options.reconcileTimeoutMs,
       shutdownGrace: options.shutdownGraceMs,
       backoff: { baseMs: BACKOFF_BASE_MS, maxMs: options.maxBackoffMs, jitter: BACKOFF_JITTER },
@@ -391,11 +445,12 @@ export const make = (options: Options) =>
             recentErrors.record("workspaces", failure, key)
             OrchestrationMetrics.failed("workspaces", failure.code)
             for (const listener of listeners) listener({ id: key, did: "nothing", failure })
-            return feed.publish({
+            const published = feed.publish({
               type: "failed",
               storeId: key,
               message: `${failure.code}: ${failure.message}`
             })
+            return Effect.zipLeft(published, logFailure(key, exit.cause, workMs))
           })
       }
     })
@@ -429,14 +484,14 @@ export const make = (options: Options) =>
         const observed = manager.observe(id)
         // Law 9: what died, or may stay deaf, re-enters the queue by itself.
         if (observed._tag === "Dead") {
-          return Effect.zipRight(
-            feed.publish({
-              type: "died",
-              storeId: id,
-              message: `${observed.death.reason}: ${observed.death.message} (death ${observed.deaths} of late)`
-            }),
-            controller.add(id, { priority: "died" })
-          )
+          const died = feed.publish({
+            type: "died",
+            storeId: id,
+            message: `${observed.death.reason}: ${observed.death.message} (death ${observed.deaths} of late)`
+          })
+          return Effect.all([died, logDeath(id, observed), controller.add(id, { priority: "died" })], {
+            discard: true
+          })
         }
         return observed._tag === "Open" && !observed.connectivity.isConnected
           ? controller.add(id, { priority: "died", afterMs: options.policy.disconnectedLimitMs })
@@ -458,10 +513,12 @@ export const make = (options: Options) =>
         for (const id of ids) {
           if (choose(id)) chosen.push(id)
           if (++step % PASS_STEP !== 0) continue
+          yield* noteReasons(chosen)
           yield* controller.addAll(chosen, how)
           chosen = []
           yield* letTurn
         }
+        yield* noteReasons(chosen)
         yield* controller.addAll(chosen, how)
       })
 
@@ -526,7 +583,8 @@ export const make = (options: Options) =>
     return WorkspaceController.of({
       start: controller.resume,
       stop: controller.shutdown,
-      look: (id) => controller.add(id, { priority: "nudge" }),
+      look: (id) => Effect.zipRight(noteReasons([id]), controller.add(id, { priority: "nudge" })),
+      noteReason: (id) => noteReasons([id]),
       lookAtAll,
       awaitSettled: controller.awaitSettled,
       subscribe: (listener) =>

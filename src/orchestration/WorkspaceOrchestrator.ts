@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { EventProcessor } from "../stores/EventProcessor.ts"
 import type { StoreOpenError } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
+import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
 import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 
 /** Times are in milliseconds since the epoch. */
@@ -52,8 +53,9 @@ const logOperation = (
 ): Effect.Effect<unknown> =>
   Effect.suspend(() =>
     Effect.annotateLogs(Effect.logInfo(message), {
-      category: "workspace_orchestration",
+      category: ORCHESTRATION_CATEGORY,
       operation,
+      outcome: "succeeded",
       storeId,
       ...durations
     })
@@ -79,8 +81,10 @@ export const make = Effect.gen(function* () {
       stats = { ...stats, provisionFailures: stats.provisionFailures + 1 }
       OrchestrationMetrics.storeNotOpened(error.reason)
       return Effect.annotateLogs(Effect.logWarning("workspace_orchestration.provision_failed", error), {
-        category: "workspace_orchestration",
+        category: ORCHESTRATION_CATEGORY,
         operation: "provision",
+        phase: "open",
+        outcome: "failed",
         storeId: error.storeId,
         durationMs: clock.unsafeCurrentTimeMillis() - startedAt,
         reason: error.reason

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
 import { DesiredState, describeRefreshError, type RefreshError } from "../workspaces/DesiredState.ts"
 import type { NudgeOutcome } from "./Operations.ts"
 import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
@@ -186,10 +187,13 @@ export const make = (options: Options) =>
         }
         OrchestrationMetrics.runFailed(trigger)
         OrchestrationMetrics.failed("source", lastError.code)
-        yield* Effect.logWarning("workspace_reconciler.run_failed").pipe(
+        yield* Effect.logWarning("workspace_reconciler.run_failed", cause).pipe(
           Effect.annotateLogs({
-            category: "workspace_orchestration",
+            category: ORCHESTRATION_CATEGORY,
             operation: "reconcile",
+            phase: "read",
+            trigger,
+            outcome: "failed",
             durationMs: now - startedAt,
             code: lastError.code,
             error: lastError.message,
@@ -217,8 +221,10 @@ export const make = (options: Options) =>
         const changed = run.driftCount + run.failed.size > 0
         yield* (changed ? Effect.logInfo : Effect.logDebug)("workspace_reconciler.run_completed").pipe(
           Effect.annotateLogs({
-            category: "workspace_orchestration",
+            category: ORCHESTRATION_CATEGORY,
             operation: "reconcile",
+            trigger,
+            outcome: isPartial ? "partial" : "completed",
             durationMs,
             driftCount: run.driftCount,
             added: run.added.length,
@@ -349,7 +355,14 @@ export const make = (options: Options) =>
         }
         OrchestrationMetrics.runFailed("scheduled")
         yield* Effect.logError("workspace_reconciler.run_defect", Cause.die(defect)).pipe(
-          Effect.annotateLogs({ category: "workspace_orchestration", operation: "reconcile", durationMs })
+          Effect.annotateLogs({
+            category: ORCHESTRATION_CATEGORY,
+            operation: "reconcile",
+            phase: "loop",
+            trigger: "scheduled",
+            outcome: "failed",
+            durationMs
+          })
         )
         yield* sleepUntil(now + options.intervalMs)
       })
@@ -385,6 +398,8 @@ export const make = (options: Options) =>
           return { status: "reconcile_queued", reason: "reconciler-disabled" } as const
         }
         const wasMonitored = orchestrator.isMonitored(id)
+        // Before the refresh, whose news may have the workspace reconciled at once.
+        yield* controller.noteReason(id)
         yield* desired.refresh("nudge")
         yield* controller.look(id)
         yield* confirmAbsence(id)

@@ -41,6 +41,8 @@ import {
   type ParkedRow
 } from "./messages/MessageLedger.ts"
 import { type Vocabulary, workspaceVocabulary } from "./messages/Vocabulary.ts"
+import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
+import * as Tracing from "../telemetry/Tracing.ts"
 import { type OpenStore, StoreDied } from "./StoreDriver.ts"
 import { StoreManager } from "./StoreManager.ts"
 
@@ -141,6 +143,19 @@ const partsOf = (key: string): readonly [string, string] => {
   const end = key.indexOf("\n")
   return [key.slice(0, end), key.slice(end + 1)]
 }
+
+/** For debugging, and for reports of errors. Starting waits for nothing; the first turn comes after it. */
+const logStart = (storeId: string) =>
+  Effect.suspend(() =>
+    Effect.logDebug("event_processor.monitoring_started", {
+      category: ORCHESTRATION_CATEGORY,
+      operation: "provision",
+      phase: "start",
+      outcome: "succeeded",
+      storeId,
+      durationMs: 0
+    })
+  ).pipe(Effect.whenLogLevel("Debug"), Effect.asVoid)
 
 export const make = (given: Options) =>
   Effect.gen(function* () {
@@ -257,6 +272,7 @@ export const make = (given: Options) =>
       failures,
       vocabulary,
       handle: handler.handle ?? (() => Effect.succeed(null)),
+      spans: yield* Tracing.spans,
       timeoutMs: options.handlerTimeoutMs
     })
 
@@ -318,10 +334,10 @@ export const make = (given: Options) =>
           if (one === undefined) {
             followed.set(storeId, makeFollowed(storeId))
             // Nothing to read and nothing left over: most stores, of which the first news brings the first turn.
-            if (!manager.hasNews(storeId) && !ledger.knows(storeId)) return Effect.void
+            if (!manager.hasNews(storeId) && !ledger.knows(storeId)) return logStart(storeId)
           } else one.isCaughtUp = false
           // The news of the time between opening, or opening again, and following must not be missed (law 3).
-          return turns.add(storeId)
+          return Effect.zipRight(turns.add(storeId), logStart(storeId))
         }),
       stopMonitoring: (storeId) =>
         Effect.suspend(() => {

@@ -2,6 +2,7 @@
  * The stores that this process really has open. Each is owned by a Scope of its own and released exactly once (law 8);
  * what is said about it is read off the live store and never off bookkeeping (law 9).
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -10,8 +11,11 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { letTurn } from "../controller/EventLoop.ts"
+import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
+import * as Tracing from "../telemetry/Tracing.ts"
 import { startNow, startNowIn } from "./internal/startNow.ts"
 import {
   type StoreDied,
@@ -101,6 +105,36 @@ export class StoreManager extends Context.Tag("workspace-orchestrator/stores/Sto
   }
 >() {}
 
+/** A store was still closing when it was given up; its scope goes on closing behind. */
+export class StoreCloseTimeout extends Schema.TaggedError<StoreCloseTimeout>()("StoreCloseTimeout", {
+  storeId: Schema.String,
+  timeoutMs: Schema.Number
+}) {
+  override get message(): string {
+    return `The store did not close within ${this.timeoutMs} ms`
+  }
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>) => {
+  if (Exit.isSuccess(exit)) return "succeeded"
+  return Cause.isInterruptedOnly(exit.cause) ? "interrupted" : "failed"
+}
+
+/** For debugging, and for reports of errors: whoever has asked for the opening logs what came of all of it. */
+const logOpening = (storeId: string, exit: Exit.Exit<unknown, StoreOpenError>, durationMs: number) =>
+  Effect.suspend(() => {
+    const failure = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+    return Effect.logDebug("store_manager.opening_ended", {
+      category: ORCHESTRATION_CATEGORY,
+      operation: "provision",
+      phase: "open",
+      outcome: outcomeOf(exit),
+      storeId,
+      durationMs,
+      ...(failure === undefined ? {} : { reason: failure.reason })
+    })
+  }).pipe(Effect.whenLogLevel("Debug"))
+
 interface Held {
   readonly store: OpenStore
   readonly scope: Scope.CloseableScope
@@ -168,6 +202,7 @@ export const make = (options: Options) =>
   Effect.gen(function* () {
     const driver = yield* StoreDriver
     const clock = yield* Effect.clock
+    const spans = yield* Tracing.spans
     const records = new Map<string, Record>()
     /** The stores whose data is being deleted. */
     const purges = new Map<string, Deferred.Deferred<void>>()
@@ -219,15 +254,25 @@ export const make = (options: Options) =>
       return held?.scope
     }
 
-    const reportSlowClose = (storeId: string) =>
-      Effect.logError("workspace_orchestration.close_timeout").pipe(
-        Effect.annotateLogs({
-          category: "workspace_orchestration",
-          operation: "deprovision",
-          storeId,
-          durationMs: CLOSE_TIMEOUT_MS
-        })
-      )
+    /** `exit` is null for one that was given up. */
+    const reportBadClose = (storeId: string, exit: Exit.Exit<unknown> | null, startedAt: number) => {
+      if (exit !== null && Exit.isSuccess(exit)) return Effect.void
+      const told = {
+        category: ORCHESTRATION_CATEGORY,
+        operation: "deprovision",
+        phase: "close",
+        outcome: "failed",
+        storeId,
+        durationMs: clock.unsafeCurrentTimeMillis() - startedAt
+      }
+      return exit === null
+        ? Effect.logError(
+            "workspace_orchestration.close_timeout",
+            new StoreCloseTimeout({ storeId, timeoutMs: CLOSE_TIMEOUT_MS }),
+            told
+          )
+        : Effect.logError("workspace_orchestration.close_failed", exit.cause, told)
+    }
 
     /**
      * Closes a scope, or gives it up after a while. Whoever closes must not be interrupted, so the waiting happens in
@@ -235,13 +280,15 @@ export const make = (options: Options) =>
      */
     const closeInTime = (storeId: string, scope: Scope.CloseableScope): Effect.Effect<void> =>
       Effect.flatMap(startNow(Scope.close(scope, Exit.void)), (closing) => {
-        if (closing.unsafePoll() !== null) return Effect.void
+        const startedAt = clock.unsafeCurrentTimeMillis()
+        const closed = closing.unsafePoll()
+        if (closed !== null) return reportBadClose(storeId, closed, startedAt)
         return Fiber.await(closing).pipe(
           Effect.timeoutOption(CLOSE_TIMEOUT_MS),
           Effect.interruptible,
           Effect.forkDaemon,
           Effect.flatMap(Fiber.join),
-          Effect.flatMap(Option.match({ onNone: () => reportSlowClose(storeId), onSome: () => Effect.void }))
+          Effect.flatMap((exit) => reportBadClose(storeId, Option.getOrNull(exit), startedAt))
         )
       })
 
@@ -264,7 +311,10 @@ export const make = (options: Options) =>
       scope: Scope.Scope,
       restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     ): Effect.Effect<Exit.Exit<OpenStore, StoreOpenError>> => {
-      const opened = driver.open(record.storeId, signalsFor(record))
+      const { storeId } = record
+      const opened = spans.within(driver.open(storeId, signalsFor(record)), "store.open", {
+        attributes: { "workspace.id": storeId }
+      })
       return Effect.flatMap(startNowIn(scope, restore(opened)), (opening) => {
         const exit = opening.unsafePoll()
         if (exit !== null) return Effect.succeed(exit)
@@ -316,7 +366,12 @@ export const make = (options: Options) =>
           record.hasNews = false
           record.opening = startedAt
           noteStatus(record, startedAt)
-          return Effect.flatMap(openInTime(record, scope, restore), (exit) => conclude(record, scope, exit))
+          return Effect.flatMap(openInTime(record, scope, restore), (exit) =>
+            Effect.zipRight(
+              logOpening(record.storeId, exit, clock.unsafeCurrentTimeMillis() - startedAt),
+              conclude(record, scope, exit)
+            )
+          )
         })
       )
 

@@ -13,6 +13,8 @@ import * as ProcessLimits from "./ProcessLimits.ts"
 export interface Options {
   /** Of this program. */
   readonly version: string
+  /** That it was built from. */
+  readonly commit: string
 }
 
 /** How often the gauges are taken. */
@@ -45,14 +47,15 @@ const lagSeconds = (nanos: number): number =>
   Math.max(0, nanos / NANOS_PER_MS - LOOP_RESOLUTION_MS) / MS_PER_SECOND
 
 /** Takes the gauges now and then, until the scope closes. */
-export const layer = ({ version }: Options): Layer.Layer<never> =>
+export const layer = ({ commit, version }: Options): Layer.Layer<never> =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
       loop.enable()
       yield* Effect.addFinalizer(() => Effect.sync(() => loop.disable()))
-      gauge("wso_build_info", "1, with the version of this program and of Node", {
+      gauge("wso_build_info", "1, with the version and the commit of this program, and the version of Node", {
         version,
+        commit,
         node: process.version
       }).set(1)
       yield* ProcessLimits.take

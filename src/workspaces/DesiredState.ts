@@ -11,7 +11,9 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
+import * as Tracing from "../telemetry/Tracing.ts"
 import { DirectoryInconsistent, DirectoryUnavailable, type DirectoryError } from "./DirectoryError.ts"
 import * as DirectoryMetrics from "./DirectoryMetrics.ts"
 import * as SnapshotStore from "./SnapshotStore.ts"
@@ -135,6 +137,9 @@ const PACED_LIST_EVERY_MS = 2_000
 const STORM_BASE_MS = 100
 const STORM_MAX_MS = 1_500
 
+/** Of those who wait for one refresh, so many are linked to its span. */
+const MAX_ASKERS = 32
+
 const rank: Record<RefreshKind, number> = { nudge: 0, confirm: 1, resync: 2 }
 
 /** A set that changes faster than it can be paged through is no sign of a sick source. */
@@ -150,6 +155,7 @@ export const make = (options: Options) =>
     const store = yield* SnapshotStore.SnapshotStore
     const scope = yield* Effect.scope
     const clock = yield* Effect.clock
+    const spans = yield* Tracing.spans
     const pinned: ReadonlySet<string> = new Set(options.pinned)
     const listeners = new Set<(accepted: Accepted) => Effect.Effect<void>>()
     const watchers = new Set<(id: string) => void>()
@@ -378,6 +384,8 @@ export const make = (options: Options) =>
       reading: boolean
       /** How many flights in a row it is that nudges have asked for while another was on its way. */
       readonly inStorm: number
+      /** The spans of those who have asked for it, where spans are exported; the first has it in its own trace. */
+      readonly askers: Array<Tracer.AnySpan>
       readonly landed: Deferred.Deferred<void, RefreshError>
     }
     let flying: Flight | undefined
@@ -390,12 +398,23 @@ export const make = (options: Options) =>
         return Effect.sleep(Math.min(STORM_MAX_MS, STORM_BASE_MS * 2 ** (flight.inStorm - 1)))
       })
 
+    const traced = (
+      { askers: [first, ...others], kind }: Flight,
+      refreshed: Effect.Effect<void, RefreshError>
+    ) =>
+      spans.within(refreshed, "directory.refresh", {
+        ...(first === undefined ? { root: true } : { parent: first }),
+        links: others.map((span) => ({ _tag: "SpanLink", span, attributes: {} })),
+        attributes: { "directory.refresh.kind": kind }
+      })
+
     const fly = (flight: Flight): Effect.Effect<void> =>
       gather(flight).pipe(
         Effect.zipRight(
           Effect.suspend(() => {
             flight.reading = true
-            return refreshOnce(flight.kind)
+            const refreshed = refreshOnce(flight.kind)
+            return spans.areOn ? traced(flight, refreshed) : refreshed
           })
         ),
         Effect.intoDeferred(flight.landed),
@@ -417,26 +436,37 @@ export const make = (options: Options) =>
       kind,
       reading: false,
       inStorm,
+      askers: [],
       landed: Deferred.unsafeMake(FiberId.none)
     })
-    const join = (flight: Flight, kind: RefreshKind) => {
+    const join = (flight: Flight, kind: RefreshKind, asker: Option.Option<Tracer.AnySpan>) => {
       if (rank[kind] > rank[flight.kind]) flight.kind = kind
+      if (Option.isSome(asker) && flight.askers.length < MAX_ASKERS) flight.askers.push(asker.value)
       return Deferred.await(flight.landed)
     }
 
-    const refresh = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>
+    const asked = (
+      kind: RefreshKind,
+      asker: Option.Option<Tracer.AnySpan>
+    ): Effect.Effect<void, RefreshError> =>
       Effect.suspend(() => {
         if (flying === undefined) {
           const flight = makeFlight(kind, 0)
+          flight.askers.push(...Option.toArray(asker))
           flying = flight
           return Effect.zipRight(takeOff(flight), Deferred.await(flight.landed))
         }
         if (!flying.reading || waiting !== undefined) DirectoryMetrics.refreshShared()
-        if (!flying.reading) return join(flying, kind)
+        if (!flying.reading) return join(flying, kind, asker)
         // The refresh under way may have read before the caller's reason arose: it takes the next one (law 3).
         waiting ??= makeFlight(kind, Math.min(flying.inStorm + 1, 30))
-        return join(waiting, kind)
+        return join(waiting, kind, asker)
       })
+
+    const refresh = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>
+      spans.areOn
+        ? Effect.flatMap(Tracing.currentSpan, (asker) => asked(kind, asker))
+        : asked(kind, Option.none())
 
     const get = (id: string): Desired => {
       if (pinned.has(id)) return pinnedHere

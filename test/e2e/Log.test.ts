@@ -149,8 +149,10 @@ it("prints nothing but lines of the schema where stores cannot be opened and the
   await eventually("a run by hand fails", async () => (await post("/admin/reconcile")) === 500)
   await end()
   expectLinesOfTheSchema(program)
-  const failed = program.log.find(({ outcome }) => outcome === "failed")
-  expect(failed).toMatchObject({ level: "error", msg: "workspace_reconciler.manual_trigger" })
+  const failed = program.log.find(
+    ({ msg, outcome }) => msg === "workspace_reconciler.manual_trigger" && outcome === "failed"
+  )
+  expect(failed).toMatchObject({ level: "error" })
 })
 
 it("prints nothing but lines of the schema while it has no Auth Worker", async () => {

@@ -46,7 +46,12 @@ interface Body {
   readonly retryAfterMs?: number
   readonly driftCount?: number
   readonly result?: { readonly added: ReadonlyArray<string>; readonly authoritativeCount: number }
-  readonly error?: { readonly code: string; readonly message: string; readonly requestId: string }
+  readonly error?: {
+    readonly code: string
+    readonly message: string
+    readonly requestId: string
+    readonly traceId?: string
+  }
 }
 
 interface Answer {
@@ -80,7 +85,7 @@ export const serverClient = (url: string, secrets: { readonly webhookSecret?: st
           headers: token === undefined ? {} : { authorization: `Bearer ${token}` }
         })
       ),
-    webhook: async (event: string, instanceId: string) =>
+    webhook: async (event: string, instanceId: string, headers: Readonly<Record<string, string>> = {}) =>
       answerOf(
         await fetch(`${url}/webhooks/workspaces`, {
           method: "POST",
@@ -88,7 +93,8 @@ export const serverClient = (url: string, secrets: { readonly webhookSecret?: st
             "content-type": "application/json",
             "x-webhook-secret": secrets.webhookSecret ?? "",
             // Else this process would keep a flood's connections for as long as the server lets it.
-            connection: "close"
+            connection: "close",
+            ...headers
           },
           body: JSON.stringify({ event, instanceId, userId: "user-1", timestamp: new Date().toISOString() })
         })

@@ -2,7 +2,7 @@
  * An Auth Worker as existing deployments run it (wire contract, section 1: the plain list and nothing else), which falls
  * ill when a test says so and counts what it is asked.
  */
-import { createServer, type ServerResponse } from "node:http"
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http"
 
 type Answer = (response: ServerResponse, list: string) => void
 
@@ -52,6 +52,8 @@ export interface SickAuthWorker extends AsyncDisposable {
   readonly workspaces: Set<string>
   /** How often the list was asked for. */
   readonly calls: () => number
+  /** The headers of the newest of these requests. */
+  readonly newestHeaders: () => IncomingHttpHeaders
   /** How often since it fell ill. */
   readonly sickCalls: () => number
   readonly fallIll: (sickness: Sickness) => void
@@ -74,9 +76,11 @@ export const startSickAuthWorker = async (
   let answer: Answer | undefined
   let calls = 0
   let sickCalls = 0
+  let headers: IncomingHttpHeaders = {}
   const server = createServer((request, response) => {
     if (request.url !== "/internal/workspaces") return send('{"error":"Not found"}', 404)(response, "")
     calls++
+    headers = request.headers
     if (request.headers.authorization !== `Bearer ${token}`) return send("{}", 403)(response, "")
     if (answer === undefined) return send(listOf(existing))(response, "")
     sickCalls++
@@ -93,6 +97,7 @@ export const startSickAuthWorker = async (
     token,
     workspaces: existing,
     calls: () => calls,
+    newestHeaders: () => headers,
     sickCalls: () => sickCalls,
     fallIll: (sickness) => {
       sickCalls = 0

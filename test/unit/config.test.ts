@@ -205,7 +205,7 @@ describe("the configuration", () => {
       CHATOPS_DISCORD_PUBLIC_KEY: "not-64-hex-digits",
       CHATOPS_CHANNELS: "#general",
       CHATOPS_ADMINS: "1234567890123456,ada",
-      SENTRY_DSN: "my-dsn-secret",
+      SENTRY_DSN: "https://not-a-key@sentry.example/1",
       LOG_LEVEL: "loud",
       OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318"
     }
@@ -218,7 +218,7 @@ describe("the configuration", () => {
   })
 
   it("prints a secret neither in an error nor in the configuration", async () => {
-    const secret = "s3cr3t-never-shown"
+    const secret = "s3cr3tNeverShown"
     const failure = await problems({
       WEBHOOK_SECRET: `${secret},${secret}2,${secret}3`,
       SERVER_BYPASS_TOKEN: `${secret} with spaces`,

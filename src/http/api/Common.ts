@@ -19,7 +19,10 @@ export const StoreId = Schema.String.pipe(Schema.pattern(/^[a-zA-Z0-9][a-zA-Z0-9
 const ErrorDetail = Schema.Struct({
   code: Schema.String.annotations({ description: "SCREAMING_SNAKE, stable, for programs" }),
   message: Schema.String.annotations({ description: "a sentence, for people" }),
-  requestId: Schema.String
+  requestId: Schema.String,
+  traceId: Schema.optional(
+    Schema.String.annotations({ description: "the trace that the request belongs to, where there is one" })
+  )
 }).annotations({ identifier: "Error" })
 
 export const ErrorBody = Schema.Struct({ error: ErrorDetail }).annotations({

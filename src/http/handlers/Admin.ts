@@ -75,7 +75,11 @@ const logRun = (run: ManualRun) =>
 
 const logError = (error: RunError) =>
   error._tag === "RunFailed"
-    ? Effect.logError(MANUAL_TRIGGER, error, { outcome: "failed", durationMs: error.durationMs })
+    ? Effect.logError(MANUAL_TRIGGER, error, {
+        phase: "read",
+        outcome: "failed",
+        durationMs: error.durationMs
+      })
     : Effect.logInfo(MANUAL_TRIGGER, { outcome: "refused", reason: error._tag, durationMs: 0 })
 
 const planChanged = ({ currentHash }: PlanMismatch): Refusal =>

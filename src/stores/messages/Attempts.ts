@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type { Spans } from "../../telemetry/Tracing.ts"
 import type { OpenStore } from "../StoreDriver.ts"
 import type { Failures } from "./Failures.ts"
 import { type Figures, type Followed, type Recorder, untilStopped } from "./FollowedStore.ts"
@@ -22,6 +23,7 @@ export interface AttemptsOptions {
   readonly failures: Failures
   readonly vocabulary: Vocabulary
   readonly handle: (request: MessageRequest) => Effect.Effect<Reply | null, HandlerError>
+  readonly spans: Spans
   readonly timeoutMs: number
 }
 
@@ -35,7 +37,7 @@ type Outcome =
 const REFUSED_RETRY_MS = 1_000
 
 export const makeAttempts = (options: AttemptsOptions) => {
-  const { failures, figures, handle, record, timeoutMs, vocabulary } = options
+  const { failures, figures, handle, record, spans, timeoutMs, vocabulary } = options
 
   /** The message as the history has it; undefined when it is no longer there. */
   const read = (row: LedgerRow, store: OpenStore) =>
@@ -51,7 +53,20 @@ export const makeAttempts = (options: AttemptsOptions) => {
       idempotencyKey: idempotencyKeyOf(one.storeId, row.messageId),
       attempt: row.attempts
     }
-    const answered = Effect.suspend(() => handle(request)).pipe(
+    const handled = spans.within(
+      Effect.suspend(() => handle(request)),
+      "message.handle",
+      {
+        root: true,
+        kind: "consumer",
+        attributes: {
+          "workspace.id": one.storeId,
+          "message.id": row.messageId,
+          "message.attempt": row.attempts
+        }
+      }
+    )
+    const answered = handled.pipe(
       Effect.timeoutFail({
         duration: timeoutMs,
         onTimeout: () => new HandlerError({ reason: "timeout", message: `no answer within ${timeoutMs} ms` })

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { CircuitBreaker } from "../../controller/CircuitBreaker.ts"
+import * as Tracing from "../../telemetry/Tracing.ts"
 import { Reply } from "./Message.ts"
 import { HandlerError, MessageHandler, type MessageRequest } from "./MessageHandler.ts"
 import { signedHeaders } from "./StandardWebhook.ts"
@@ -84,6 +85,7 @@ export const make = ({ breaker, secrets, url }: HttpMessageHandlerOptions) => {
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const body = bodyOf(request)
+      const traceHeaders = yield* Tracing.outgoingHeaders
       const { status, retryAfter, text } = yield* Effect.tryPromise({
         try: async (signal) => {
           const response = await fetch(url, {
@@ -94,6 +96,7 @@ export const make = ({ breaker, secrets, url }: HttpMessageHandlerOptions) => {
               "content-type": "application/json",
               "user-agent": "workspace-orchestrator",
               "idempotency-key": request.idempotencyKey,
+              ...traceHeaders,
               ...signedHeaders(secrets, request.idempotencyKey, now, body)
             },
             body

@@ -134,12 +134,12 @@ describe("WorkspaceOrchestrator", () => {
       expect(lines).toEqual([
         {
           message: "workspace_orchestration.monitoring_started",
-          fields: { ...common, storeId: "ws-a", openMs: 0, startMs: 0 },
+          fields: { ...common, outcome: "succeeded", storeId: "ws-a", openMs: 0, startMs: 0 },
           hasCause: false
         },
         {
           message: "workspace_orchestration.provision_failed",
-          fields: { ...common, storeId: "ws-b", reason: "rejected" },
+          fields: { ...common, phase: "open", outcome: "failed", storeId: "ws-b", reason: "rejected" },
           hasCause: true
         }
       ])

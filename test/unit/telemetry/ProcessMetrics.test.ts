@@ -7,14 +7,18 @@ import { parse } from "../../support/PrometheusText.ts"
 
 it("says what the process costs, and which version it is", async () => {
   const metrics = await Effect.gen(function* () {
-    yield* Layer.build(ProcessMetrics.layer({ version: "1.2.3" }))
+    yield* Layer.build(ProcessMetrics.layer({ version: "1.2.3", commit: "abc1234" }))
     yield* Effect.yieldNow()
     return parse(yield* Prometheus.render)
   }).pipe(Effect.scoped, Effect.runPromise)
   const valueOf = (name: string) => metrics.get(name)?.samples[0]?.value ?? NaN
 
   expect(metrics.get("wso_build_info")?.samples).toEqual([
-    { name: "wso_build_info", labels: { version: "1.2.3", node: process.version }, value: 1 }
+    {
+      name: "wso_build_info",
+      labels: { version: "1.2.3", commit: "abc1234", node: process.version },
+      value: 1
+    }
   ])
   const startedAt = Date.now() / 1_000 - process.uptime()
   expect(Math.abs(valueOf("process_start_time_seconds") - startedAt)).toBeLessThan(5)
