@@ -121,7 +121,7 @@ export const makeAttempts = (options: AttemptsOptions) => {
     Effect.gen(function* () {
       const row = one.backlog?.get(claimed.messageId)
       const now = yield* Clock.currentTimeMillis
-      measure(outcome, now - (claimed.at ?? now))
+      measure(outcome, now - claimed.at)
       // Answered by somebody else meanwhile, or the store is not followed any more.
       if (row === undefined || outcome._tag === "Stopped") return false
       if (outcome._tag === "Failed") {
