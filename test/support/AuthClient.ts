@@ -20,6 +20,7 @@ export const authClient = async (url: string, userId = "dev") => {
   const { token } = parseToken(await require(response, 200))
   const authorization = `Bearer ${token}`
   return {
+    token,
     create: async (instanceId: string): Promise<void> => {
       const body = JSON.stringify({ name: "Test", instanceId })
       await require(await fetch(`${url}/workspaces`, {
