@@ -1,6 +1,6 @@
 /**
- * What the controller costs when there is nothing to do: `node --import tsx bench/controller.ts`.
- * The best of several rounds each: a bare queue of a Map and an array, the work queue, and the whole controller without
+ * What the controller costs when there is nothing to do: `npm run bench -- controller`.
+ * The median of several rounds each: a bare queue of a Map and an array, the work queue, and the whole controller without
  * hooks, with hooks that count, and with the metrics of the server.
  */
 import * as Effect from "effect/Effect"
@@ -8,13 +8,12 @@ import * as Option from "effect/Option"
 import * as Controller from "../src/controller/Controller.ts"
 import * as WorkQueue from "../src/controller/WorkQueue.ts"
 import * as OrchestrationMetrics from "../src/orchestration/OrchestrationMetrics.ts"
+import { report } from "./figures.ts"
 
 const KEYS = 100_000
 const ROUNDS = 7
 const WORKERS = 32
 const keys = Array.from({ length: KEYS }, (_, index) => `workspace-${index}`)
-
-const best = (seconds: ReadonlyArray<number>) => Math.round(KEYS / Math.min(...seconds))
 
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
@@ -89,21 +88,23 @@ const controller = (hooks: "none" | "counting" | "metrics") =>
     yield* loop.awaitIdle
   }).pipe(Effect.scoped)
 
+/** Keys a second, of each round. */
 const measure = <E>(effect: Effect.Effect<unknown, E>) =>
-  Effect.map(Effect.replicateEffect(timed(effect), ROUNDS), best)
+  Effect.map(Effect.replicateEffect(timed(effect), ROUNDS), (seconds) => seconds.map((one) => KEYS / one))
 
-const line = (name: string, perSecond: number, bare: number) => {
-  const ratio = (bare / perSecond).toFixed(1)
-  console.log(`${name.padEnd(44)} ${perSecond.toLocaleString("en").padStart(12)}/s   bare / this = ${ratio}`)
-}
+const GROUP = "queue and controller"
+/** No-op reconciles a second with metrics on: what we aim at. */
+const AIM = 100_000
 
 await Effect.runPromise(
   Effect.gen(function* () {
-    const bare = yield* measure(bareQueue)
-    line("bare Map and array, add + take + done", bare, bare)
-    line("work queue, add + take + done", yield* measure(workQueue), bare)
-    line("controller, no-op reconcile, hooks off", yield* measure(controller("none")), bare)
-    line("controller, no-op reconcile, hooks on", yield* measure(controller("counting")), bare)
-    line("controller, no-op reconcile, metrics on", yield* measure(controller("metrics")), bare)
+    const bare = report(GROUP, "bare Map and array, add + take + done", "/s", yield* measure(bareQueue))
+    const beside = { name: bare.name, value: bare.median }
+    const beat = (name: string, effect: Effect.Effect<unknown>, options: { readonly aim?: number } = {}) =>
+      Effect.map(measure(effect), (rounds) => report(GROUP, name, "/s", rounds, { beside, ...options }))
+    yield* beat("work queue, add + take + done", workQueue)
+    yield* beat("no-op reconcile, hooks off", controller("none"))
+    yield* beat("no-op reconcile, hooks that count", controller("counting"))
+    yield* beat("no-op reconcile, the server's metrics", controller("metrics"), { aim: AIM })
   })
 )

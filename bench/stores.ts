@@ -2,7 +2,7 @@
  * What supervision costs: idle stores opened through the driver, and monitored with the event processor and its
  * ledger, beside as many bare LiveStore stores.
  *
- *   npx tsx bench/stores.ts [number of stores = 100] [seconds = 20] [rounds = 3]
+ *   npm run bench -- stores, or: node --import tsx bench/stores.ts [number of stores = 100] [seconds = 20] [rounds = 3]
  *
  * Each kind runs in a child process of its own against one Sync Worker (built: `npm run build`), in turns. Prints each
  * round's CPU time of the measured span and resident memory at its end, and the ratios of the medians.
@@ -28,8 +28,11 @@ import * as EventProcessor from "../src/stores/EventProcessor.ts"
 import { layerEffect } from "../src/stores/messages/MessageHandler.ts"
 import { StoreDriver } from "../src/stores/StoreDriver.ts"
 import * as StoreManager from "../src/stores/StoreManager.ts"
+import { report } from "./figures.ts"
 
 const token = "bench"
+/** The argument of a process that measures one kind. */
+const CHILD = "child"
 /** What boots leave behind (garbage, timers of the boot) is gone after this. */
 const settleMs = 10_000
 
@@ -178,7 +181,7 @@ const measure = async (job: Job): Promise<Figures> => {
 /** Runs one kind in a process of its own. */
 const inChild = (job: Job): Promise<Figures> =>
   new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), {
+    const child = fork(fileURLToPath(import.meta.url), [CHILD], {
       env: { ...process.env, NODE_ENV: "production" },
       execArgv: [...process.execArgv, "--expose-gc"]
     })
@@ -244,9 +247,19 @@ const main = async () => {
       ] ?? 0
     console.log(`${stores} idle stores, ${seconds} s, Node ${process.version}`)
     console.table(rounds.flatMap((round) => kinds.map((kind) => ({ kind, ...round[kind] }))))
-    for (const kind of ["driver", "monitored"] as const) {
-      const ratio = (key: keyof Figures) => (median(kind, key) / median("bare", key)).toFixed(2)
-      console.log(`${kind} / bare (medians): CPU ${ratio("cpuMs")}, RSS ${ratio("rssMb")}`)
+    const group = `${stores} idle LiveStore stores, ${seconds} s`
+    for (const [name, key, unit] of [
+      ["CPU time", "cpuMs", "ms"],
+      ["resident memory of the process", "rssMb", "MB"]
+    ] as const) {
+      const bare = median("bare", key)
+      const valuesOf = (kind: Job["kind"]) => rounds.map((round) => round[kind][key])
+      report(group, `bare: ${name}`, unit, valuesOf("bare"))
+      for (const kind of ["driver", "monitored"] as const) {
+        report(group, `${kind}: ${name}`, unit, valuesOf(kind), {
+          beside: { name: `bare: ${name}`, value: bare }
+        })
+      }
     }
   } finally {
     await syncWorker.dispose()
@@ -254,7 +267,7 @@ const main = async () => {
   }
 }
 
-if (process.send === undefined) {
+if (process.argv[2] !== CHILD) {
   await main()
 } else {
   process.once("message", (message) => {
