@@ -30,6 +30,21 @@ export const AuditRecord = Schema.Struct({
 })
 export type AuditRecord = typeof AuditRecord.Type
 
+/** What a database gives back as it was given: half a character and NUL come back as something else. */
+const lasting = (text: string): string => Buffer.from(text).toString().replaceAll("\0", "\ufffd")
+
+/**
+ * The entry as it will be read again. The chain is over what is kept: a reason that somebody has written with half a
+ * character in it must not break it.
+ */
+export const lastingEntry = (entry: AuditEntry): AuditEntry => ({
+  ...entry,
+  actor: lasting(entry.actor),
+  address: lasting(entry.address),
+  subject: lasting(entry.subject),
+  detail: lasting(entry.detail)
+})
+
 /** What stands before the first record. */
 export const GENESIS = "0".repeat(64)
 

@@ -5,7 +5,15 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { hashOf, GENESIS, verify, type AuditEntry, type AuditRecord, type Verification } from "./Audit.ts"
+import {
+  hashOf,
+  GENESIS,
+  lastingEntry,
+  verify,
+  type AuditEntry,
+  type AuditRecord,
+  type Verification
+} from "./Audit.ts"
 import type { Transition } from "./WorkspaceStatus.ts"
 
 /** All times are milliseconds since the epoch. */
@@ -132,8 +140,9 @@ const makeMemory = (): (typeof StateStore)["Service"] => {
       save: (approval) => Effect.sync(() => void approvals.push(approval))
     },
     audit: {
-      append: (entry) =>
+      append: (given) =>
         Effect.sync(() => {
+          const entry = lastingEntry(given)
           const seq = audit.length + 1
           audit.push({ seq, ...entry, hash: hashOf(audit.at(-1)?.hash ?? GENESIS, seq, entry) })
         }),

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { AuditRecord, GENESIS, hashOf, verify } from "../orchestration/Audit.ts"
+import { AuditRecord, GENESIS, hashOf, lastingEntry, verify } from "../orchestration/Audit.ts"
 import { MAX_TRANSITIONS, StateStore } from "../orchestration/StateStore.ts"
 import type { Transition } from "../orchestration/WorkspaceStatus.ts"
 import * as PersistenceMetrics from "./PersistenceMetrics.ts"
@@ -153,8 +153,9 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
           )
       },
       audit: {
-        append: (entry) =>
+        append: (given) =>
           database.attempt("audit", () => {
+            const entry = lastingEntry(given)
             const next = hashOf(hash, seq + 1, entry)
             database.run(
               "INSERT INTO audit (seq, at, actor, address, action, subject, detail, outcome, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -49,6 +49,26 @@ describe.each([
   const withStore = <A, E>(test: (store: StateStore.StateStore["Type"]) => Effect.Effect<A, E>) =>
     Effect.flatMap(StateStore.StateStore, test).pipe(Effect.provide(Layer.fresh(layer)))
 
+  it.effect("keeps the audit chain whole, whatever somebody writes as a reason", () =>
+    withStore(({ audit }) =>
+      Effect.gen(function* () {
+        const texts = [
+          "\ud800",
+          "a\u0000b",
+          "\udfff\ud800",
+          "😀",
+          "\u202e",
+          "'; DROP TABLE audit; --",
+          "é",
+          "\ufeff"
+        ]
+        for (const detail of texts) yield* audit.append({ ...entry("loop.paused", detail), detail })
+        expect(yield* audit.verify).toEqual({ intact: true, records: texts.length, firstBrokenSeq: null })
+        expect((yield* audit.read(all)).map(({ detail }) => detail)).toContain("😀")
+      })
+    )
+  )
+
   it.effect("has the lockdown that stands, and none once it is lifted", () =>
     withStore(({ lockdown }) =>
       Effect.gen(function* () {
