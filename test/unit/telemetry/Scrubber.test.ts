@@ -1,0 +1,78 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Redacted from "effect/Redacted"
+import fc from "fast-check"
+import * as Scrubber from "../../../src/telemetry/Scrubber.ts"
+
+const SECRETS = ["bypass-token-1234", "whsec_c2VjcmV0LXNlY3JldA=="]
+const scrubber = Scrubber.make(SECRETS.map((secret) => Redacted.make(secret)))
+
+const scrubbed = <A extends object>(value: A): A => {
+  const copy = structuredClone(value)
+  scrubber.object(copy)
+  return copy
+}
+
+describe("the scrubber", () => {
+  it("takes the secrets of this process out of every text, however they are written", () => {
+    expect(scrubber.text("GET failed with bypass-token-1234, twice: bypass-token-1234")).toBe(
+      "GET failed with [redacted], twice: [redacted]"
+    )
+    expect(scrubber.text(`?secret=${encodeURIComponent(SECRETS[1] ?? "")}`)).not.toContain("c2VjcmV0")
+    expect(scrubber.text("signed with c2VjcmV0LXNlY3JldA==")).toBe("signed with [redacted]")
+  })
+
+  it.each([
+    ["Authorization: Bearer abc.def-123", "Authorization: Bearer [redacted]"],
+    ["https://user:pass@auth.example.com/list", "https://[redacted]@auth.example.com/list"],
+    [
+      "wss://sync.example.com/?storeId=a&payload=%7B%22x%22%7D&t=1",
+      "wss://sync.example.com/?storeId=a&payload=[redacted]&t=1"
+    ],
+    ['{"serverBypass":"abcdef","instanceId":"a"}', '{"serverBypass":"[redacted]","instanceId":"a"}'],
+    ["x-webhook-secret: hunter2", "x-webhook-secret: [redacted]"],
+    ["whsec_AAAABBBB", "whsec_[redacted]"],
+    ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "eyJ[redacted]"]
+  ])("knows the shape of a secret that is not its own: %s", (text, expected) => {
+    expect(scrubber.text(text)).toBe(expected)
+  })
+
+  it("leaves out what a field of such a name holds, and keeps the rest", () => {
+    const event = {
+      tags: { storeId: "ws-1", operation: "provision" },
+      contexts: { request: { headers: { authorization: "abc", accept: "json", "x-server-token": ["abc"] } } },
+      extra: { webhookSecret: { nested: 1 }, durationMs: 12, password: null },
+      breadcrumbs: [{ data: { url: "http://a:b@host", jwtToken: 7 } }, "bypass-token-1234"]
+    }
+    expect(scrubbed(event)).toEqual({
+      tags: { storeId: "ws-1", operation: "provision" },
+      contexts: {
+        request: {
+          headers: { authorization: "[redacted]", accept: "json", "x-server-token": "[redacted]" }
+        }
+      },
+      extra: { webhookSecret: "[redacted]", durationMs: 12, password: null },
+      breadcrumbs: [{ data: { url: "http://[redacted]@host", jwtToken: "[redacted]" } }, "[redacted]"]
+    })
+  })
+
+  it("ends on what refers to itself", () => {
+    const loop: Record<string, unknown> = { text: "bypass-token-1234" }
+    loop["self"] = loop
+    scrubber.object(loop)
+    expect(loop["text"]).toBe("[redacted]")
+  })
+
+  it("lets no secret through, wherever it is in whatever", () => {
+    const text = fc
+      .tuple(fc.string(), fc.constantFrom(...SECRETS, ""), fc.string())
+      .map((parts) => parts.join(""))
+    fc.assert(
+      fc.property(fc.object({ key: text, values: [text], maxDepth: 5 }), (value) => {
+        const seen = JSON.stringify(Object.values(scrubbed(value)), (_, field: unknown) =>
+          typeof field === "object" && field !== null && !Array.isArray(field) ? Object.values(field) : field
+        )
+        for (const secret of SECRETS) expect(seen).not.toContain(secret)
+      })
+    )
+  })
+})
