@@ -10,6 +10,7 @@ import type * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import { type DestinationStream, pino } from "pino"
 import * as LogLine from "./LogLine.ts"
+import { counters } from "./Metrics.ts"
 import { prettyLine } from "./PrettyLine.ts"
 
 /** Where lines go; `flushSync` is called at the end, where there is one. */
@@ -79,16 +80,23 @@ const errorField = (cause: Cause.Cause<unknown>) => {
   }
 }
 
+const lines = counters("wso_log_messages_total", "Lines of the log, by level", ["level"])
+for (const level of ["warn", "error", "fatal"]) lines(level)
+
 /** Effect's logger over a pino instance. */
 const makeLogger = (instance: pino.Logger, incidentDashboardUrl: Option.Option<string>) =>
   EffectLogger.make<unknown, void>((entry) => {
+    const level = pinoLevel(entry.logLevel)
+    // Another logger may want to hear what is not written here.
+    if (!instance.isLevelEnabled(level)) return
+    lines(level).add()
     const { failure, fields, message } = LogLine.read(entry, incidentDashboardUrl)
     const written: Record<string, unknown> = { time: entry.date.toISOString() }
     for (const [key, field] of Object.entries(fields)) {
       written[RESERVED.has(key) ? `${key}_` : key] = field
     }
     if (!Cause.isEmpty(failure)) written["err"] = errorField(failure)
-    instance[pinoLevel(entry.logLevel)](written, message)
+    instance[level](written, message)
   })
 
 const prettyDestination = (destination: DestinationStream, colour: boolean): DestinationStream => ({
