@@ -61,7 +61,8 @@ export const make = (webhook: NotificationWebhook.Options) =>
         lastError = message
         if (attempts >= MAX_ATTEMPTS) return yield* giveUp({ ...one, attempts }, message)
         IncidentMetrics.notified("failed")
-        const delayMs = Backoff.delayMs(BACKOFF, attempts, yield* Random.next)
+        // Whole, as every time that is stored.
+        const delayMs = Math.ceil(Backoff.delayMs(BACKOFF, attempts, yield* Random.next))
         const later = { ...one, attempts, nextAttemptAt: (yield* Clock.currentTimeMillis) + delayMs }
         owed = owed.map((other) => (other.id === one.id ? later : other))
         yield* store.putOff(later)
@@ -70,7 +71,7 @@ export const make = (webhook: NotificationWebhook.Options) =>
           kind: one.kind,
           attempts,
           reason: message,
-          nextAttemptInMs: Math.round(delayMs)
+          nextAttemptInMs: delayMs
         })
       })
 

@@ -100,6 +100,7 @@ it("tells of a tripped removal guard, signed, once the receiver takes it, with t
     }
   })
   expect(receiver.received.map(({ body }) => body).join()).not.toContain(source.token)
+  expect(server.program.log.filter(({ msg }) => msg === "state.write_failed")).toEqual([])
 })
 
 it("does not tell of it again after a crash, and lists it", async () => {

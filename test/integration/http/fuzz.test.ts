@@ -1,12 +1,13 @@
 import * as Arbitrary from "effect/Arbitrary"
 import * as fc from "effect/FastCheck"
+import { sign } from "node:crypto"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Api } from "../../../src/http/Api.ts"
 import { WorkspaceEvent } from "../../../src/http/api/WebhooksApi.ts"
-import { raw, start, type Started, TOKEN, webhook } from "./server.ts"
+import { discordPrivateKey, raw, start, type Started, TOKEN, webhook } from "./server.ts"
 
 let server: Started
-beforeAll(async () => void (server = await start()))
+beforeAll(async () => void (server = await start({ chatOps: { channels: [command.channel_id] } })))
 afterAll(() => server.stop())
 
 const RUNS = 300
@@ -52,6 +53,66 @@ describe("whatever a webhook's body is", () => {
         expect(text).not.toContain(MARK)
       }),
       { numRuns: RUNS }
+    )
+  })
+})
+
+/** A command of Discord's, then one of the things that whoever has its key could make of it. */
+const command = {
+  type: 2,
+  application_id: "444444444444444444",
+  token: "token",
+  channel_id: "111111111111111111",
+  member: { user: { id: "222222222222222222" } },
+  data: { name: "ws", options: [{ name: "explain", options: [{ name: "id", value: "ws-1" }] }] }
+}
+const interaction = fc.oneof(
+  fc
+    .tuple(
+      fc.constantFrom(...Object.keys(command), "__proto__", MARK),
+      fc.oneof(
+        fc.anything({ maxDepth: 3 }),
+        fc.constantFrom(
+          null,
+          "",
+          MARK,
+          7,
+          [MARK],
+          { name: MARK, options: [{ name: MARK, value: MARK }] },
+          {
+            name: "ws",
+            options: [{ name: "explain", options: [{ name: "id", value: MARK.repeat(500) }] }]
+          }
+        )
+      )
+    )
+    .map(([name, value]) => JSON.stringify({ ...command, [name]: value })),
+  fc.json(),
+  fc.nat(5_000).map((depth) => '{"data":['.repeat(depth))
+)
+
+describe("whatever a signed interaction is", () => {
+  it("the answer is 200 or 400, small, and does not reflect it", async () => {
+    await fc.assert(
+      fc.asyncProperty(interaction, fc.nat(250), async (body, ageSeconds) => {
+        const timestamp = String(Math.floor(Date.now() / 1_000) - ageSeconds)
+        const signature = sign(null, Buffer.from(timestamp + body), discordPrivateKey).toString("hex")
+        const response = await fetch(`${server.url}/chatops/discord`, {
+          method: "POST",
+          headers: {
+            "content-type": "application/json",
+            "x-signature-timestamp": timestamp,
+            "x-signature-ed25519": signature
+          },
+          body
+        })
+        const text = await response.text()
+        // 401: the same body at the same time again is a replay.
+        expect([200, 400, 401]).toContain(response.status)
+        expect(text.length).toBeLessThan(2_500)
+        expect(text).not.toContain(MARK)
+      }),
+      { numRuns: RUNS, endOnFailure: true }
     )
   })
 })
