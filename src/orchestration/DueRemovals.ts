@@ -16,8 +16,13 @@ export interface Options {
   readonly now: () => number
   /** When removals happened that nobody had approved. */
   readonly recent: ReadonlyArray<number>
-  /** What has been approved, and until when. */
-  readonly approved: ReadonlyMap<string, number>
+  readonly approved: ReadonlyMap<string, Approved>
+}
+
+/** When a removal was approved, and until when it may happen; milliseconds since the epoch. */
+export interface Approved {
+  readonly approvedAt: number
+  readonly expiresAt: number
 }
 
 export interface DueRemovals {
@@ -26,7 +31,7 @@ export interface DueRemovals {
   /** Whether the guard holds this removal. */
   readonly holds: (id: string) => boolean
   readonly verdict: () => Verdict
-  readonly approve: (plan: RemovalPlan, expiresAt: number) => void
+  readonly approve: (plan: RemovalPlan, approval: Approved) => void
   /** A removal has happened: whether it counts for the guard. One that was approved does not. */
   readonly happened: (id: string, at: number) => boolean
 }
@@ -37,9 +42,17 @@ export const make = (options: Options): DueRemovals => {
   let unexplained = 0
   let recent = options.recent
   let plan: RemovalPlan | undefined
-  let nextExpiry = Math.min(Infinity, ...approved.values())
+  const earliestExpiry = (): number =>
+    Math.min(Infinity, ...Array.from(approved.values(), ({ expiresAt }) => expiresAt))
+  let nextExpiry = earliestExpiry()
 
-  const isApproved = (id: string): boolean => (approved.get(id) ?? 0) > options.now()
+  const isApproved = (id: string): boolean => {
+    const approval = approved.get(id)
+    if (approval === undefined || approval.expiresAt <= options.now()) return false
+    const what = options.desired(id)
+    // Law 6, over restarts too: who approved has seen the evidence of then, and not what began to be missing later.
+    return what._tag === "Absent" && what.absence.since <= approval.approvedAt
+  }
 
   const stateOf = (id: string): { readonly explicit: boolean } | undefined => {
     const what = options.desired(id)
@@ -67,12 +80,12 @@ export const make = (options: Options): DueRemovals => {
   const expire = (): void => {
     const now = options.now()
     if (now < nextExpiry) return
-    for (const [id, expiresAt] of approved) {
+    for (const [id, { expiresAt }] of approved) {
       if (expiresAt > now) continue
       approved.delete(id)
       update(id)
     }
-    nextExpiry = Math.min(Infinity, ...approved.values())
+    nextExpiry = earliestExpiry()
   }
 
   const judged = () => {
@@ -93,17 +106,19 @@ export const make = (options: Options): DueRemovals => {
       plan ??= planOf([...due.keys()])
       return { ...verdict, plan }
     },
-    approve: ({ storeIds }, expiresAt) => {
-      nextExpiry = Math.min(nextExpiry, expiresAt)
+    approve: ({ storeIds }, approval) => {
+      nextExpiry = Math.min(nextExpiry, approval.expiresAt)
       for (const id of storeIds) {
-        approved.set(id, expiresAt)
+        approved.set(id, approval)
         update(id)
       }
     },
     happened: (id, at) => {
       // From here on it counts as recent, and no more as due: never as both, or the guard would trip over it.
       put(id, undefined)
-      if (approved.delete(id)) return false
+      const wasApproved = isApproved(id)
+      approved.delete(id)
+      if (wasApproved) return false
       recent = [...recent.filter((earlier) => earlier > at - options.guard.windowMs), at]
       return true
     }

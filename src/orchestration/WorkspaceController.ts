@@ -197,8 +197,8 @@ export const make = (options: Options) =>
       now: () => clock.unsafeCurrentTimeMillis(),
       recent: yield* state.removals.load,
       approved: new Map(
-        (yield* state.approvals.load).flatMap(({ expiresAt, storeIds }) =>
-          storeIds.map((id) => [id, expiresAt] as const)
+        (yield* state.approvals.load).flatMap(({ approvedAt, expiresAt, storeIds }) =>
+          storeIds.map((id) => [id, { approvedAt, expiresAt }] as const)
         )
       )
     })
@@ -563,7 +563,7 @@ export const make = (options: Options) =>
         if (plan?.hash !== hash) return yield* new PlanChanged({ currentHash: plan?.hash ?? null })
         const approvedAt = yield* Clock.currentTimeMillis
         const expiresAt = approvedAt + APPROVAL_TTL_MS
-        due.approve(plan, expiresAt)
+        due.approve(plan, { approvedAt, expiresAt })
         yield* state.approvals.save({ hash, storeIds: plan.storeIds, actor, approvedAt, expiresAt })
         yield* controller.addAll(plan.storeIds, { priority: "nudge" })
         return plan
