@@ -115,13 +115,13 @@ export const make = (options: Options) =>
         })
       })
 
-    const desiredView = (now: number): DesiredView => {
+    const desiredView = (): DesiredView => {
       const view = desired.view()
       return {
         revision: view.revision,
         source: view.source,
         fetchedAt: iso(view.fetchedAt),
-        ageMs: view.fetchedAt === null ? null : now - view.fetchedAt,
+        ageMs: view.ageMs,
         fresh: controller.isFresh()
       }
     }
@@ -234,7 +234,7 @@ export const make = (options: Options) =>
           desired: {
             state: situation.desired,
             pinned: what._tag === "Present" && what.pinned,
-            ...desiredView(now),
+            ...desiredView(),
             absence:
               what._tag !== "Absent" || situation.absence === null
                 ? null
@@ -315,7 +315,7 @@ export const make = (options: Options) =>
         }
       }
       return {
-        desired: desiredView(now),
+        desired: desiredView(),
         differs: counts.add + counts.remove + counts.held + counts.waiting > 0,
         counts,
         add,
@@ -487,9 +487,8 @@ export const make = (options: Options) =>
             return { healthy, detail: { path, error: lastError } }
           }
           case "auth-worker": {
-            const now = yield* Clock.currentTimeMillis
             const { lastError, source } = desired.view()
-            const { ageMs, fetchedAt, fresh, revision } = desiredView(now)
+            const { ageMs, fetchedAt, fresh, revision } = desiredView()
             const breaker = yield* openBreaker
             return {
               healthy: source === "static" || (lastError === null && fresh && breaker === null),

@@ -115,7 +115,7 @@ export const make = (options: Options) =>
       return sorted.ids
     }
 
-    const convergenceView = (now: number) =>
+    const convergenceView = () =>
       Effect.gen(function* () {
         const { converged, lastConvergedAt, notConvergedForMs } = controller.convergence()
         const view = desired.view()
@@ -142,7 +142,7 @@ export const make = (options: Options) =>
             revision: view.revision,
             source: view.source,
             fetchedAt: iso(view.fetchedAt),
-            ageMs: view.fetchedAt === null ? null : now - view.fetchedAt,
+            ageMs: view.ageMs,
             fresh: controller.isFresh()
           }
         }
@@ -221,7 +221,7 @@ export const make = (options: Options) =>
 
     const health = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      const convergence = yield* convergenceView(now)
+      const convergence = yield* convergenceView()
       const verdict = yield* controller.verdict
       const circuitBreakers = yield* breakersView
       const queue = yield* controller.queueStats

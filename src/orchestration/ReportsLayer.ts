@@ -88,7 +88,7 @@ const make = (options: Options) =>
         const ofResults = (results: ReadonlySet<string>): number =>
           total(reconciles.filter(({ labels }) => results.has(labels["result"] ?? "")))
         const { notConvergedForMs } = controller.convergence()
-        const { fetchedAt, source } = desired.view()
+        const { ageMs, source } = desired.view()
         const queue = yield* controller.queueStats
         const verdict = yield* controller.verdict
         const standing = pauses.list()
@@ -105,7 +105,7 @@ const make = (options: Options) =>
           source: {
             name: source,
             fresh: controller.isFresh(),
-            ageMs: fetchedAt === null ? null : now - fetchedAt
+            ageMs
           },
           reconciles: { done: ofResults(DONE_RECONCILES), failed: ofResults(FAILED_RECONCILES) },
           queue: { depth: queue.ready, oldestMs: queue.oldestReadyMs },

@@ -177,9 +177,9 @@ export const make = (options: Options, probe: Administration["Type"]["probe"]) =
       for (const [status, count] of Object.entries(counts)) stores(status).set(count)
     })
 
-    const takeSource = (now: number): void => {
-      const { fetchedAt, source } = desired.view()
-      if (fetchedAt !== null) desiredAge.set(seconds(now - fetchedAt))
+    const takeSource = (): void => {
+      const { ageMs, source } = desired.view()
+      if (ageMs !== null) desiredAge.set(seconds(ageMs))
       desiredFresh.set(flag(controller.isFresh()))
       for (const one of SOURCES) desiredSource(one).set(flag(one === source))
     }
@@ -237,7 +237,7 @@ export const make = (options: Options, probe: Administration["Type"]["probe"]) =
     return Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       takeSet(now)
-      takeSource(now)
+      takeSource()
       takeLoop()
       takeMessages()
       yield* takeStores

@@ -162,11 +162,10 @@ export const make = (options: Options) =>
     const owns = options.owns ?? (() => true)
 
     const freshnessAt = (now: number): Convergence.Freshness => {
-      const { fetchedAt, source } = desired.view()
+      const { ageMs, source } = desired.view()
       if (source === "static") return { fresh: true, staleFrom: null }
-      if (fetchedAt === null) return { fresh: false, staleFrom: null }
-      const staleFrom = fetchedAt + options.freshForMs
-      return { fresh: now <= staleFrom, staleFrom }
+      if (ageMs === null || ageMs === Infinity) return { fresh: false, staleFrom: null }
+      return { fresh: ageMs <= options.freshForMs, staleFrom: now + options.freshForMs - ageMs }
     }
     /** What is being opened afresh: not monitored, from before it is closed until it is open again (law 10). */
     const reopening = new Set<string>()

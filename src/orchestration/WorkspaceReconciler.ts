@@ -94,6 +94,8 @@ const CONFIRM_EVERY_MS = 250
 /** How many lists a nudge reads at the most. */
 const MAX_CONFIRMATIONS = 5
 
+const NANOS_PER_MS = 1_000_000
+
 /** A run in flight. */
 interface Current {
   readonly startedAt: number
@@ -117,6 +119,9 @@ export const make = (options: Options) =>
     const scope = yield* Effect.scope
     const loop = yield* FiberHandle.make()
     const wake = yield* Queue.sliding<void>(1)
+
+    const clock = yield* Effect.clock
+    const monotonicMs = Effect.sync(() => Number(clock.unsafeCurrentTimeNanos()) / NANOS_PER_MS)
 
     let current: Current | undefined
     let firstPass = false
@@ -311,22 +316,25 @@ export const make = (options: Options) =>
         return Math.max(backoff * (1 - 0.2 * random), asked)
       })
 
-    /** When a nudge that could not read the source wants it to be read again. */
+    /**
+     * When a nudge that could not read the source wants it to be read again. When to run is counted on a clock that only
+     * goes forward: a wall clock that is set back by an hour must not stop the loop for an hour (law 11).
+     */
     let wantedAt = Infinity
 
     /** Sleeps until `at`, or until somebody wants a run earlier than that. */
     const sleepUntil = (at: number): Effect.Effect<void> =>
       Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* monotonicMs
         const due = Math.max(now, Math.min(at, wantedAt))
-        state = { ...state, nextRunAt: due }
+        state = { ...state, nextRunAt: (yield* Clock.currentTimeMillis) + Math.round(due - now) }
         const isDue = Effect.as(Effect.sleep(due - now), true)
         const isAsked = Effect.as(Queue.take(wake), false)
         if (!(yield* Effect.raceFirst(isDue, isAsked))) yield* sleepUntil(at)
       })
 
     const scheduledRun = Effect.gen(function* () {
-      const startedAt = yield* Clock.currentTimeMillis
+      const startedAt = yield* monotonicMs
       // What was wanted until now is answered by the read that begins now.
       wantedAt = Infinity
       const settleMs = firstPass ? SCHEDULED_SETTLE_MS : LONG_SETTLE_MS
@@ -337,7 +345,7 @@ export const make = (options: Options) =>
       )
       const error = Either.isLeft(outcome) && outcome.left._tag !== "InFlight" ? outcome.left : undefined
       const delayMs = yield* delayAfter(error)
-      const from = error === undefined ? startedAt : yield* Clock.currentTimeMillis
+      const from = error === undefined ? startedAt : yield* monotonicMs
       yield* sleepUntil(from + delayMs)
     })
 
@@ -364,7 +372,7 @@ export const make = (options: Options) =>
             durationMs
           })
         )
-        yield* sleepUntil(now + options.intervalMs)
+        yield* sleepUntil((yield* monotonicMs) + options.intervalMs)
       })
 
     const nudgeOutcome = (id: string, wasMonitored: boolean): NudgeOutcome => {
@@ -410,7 +418,7 @@ export const make = (options: Options) =>
           Effect.gen(function* () {
             // Law 3: the reason for the nudge is still there, so the next run must not wait for the interval.
             const delayMs = yield* delayAfter(error)
-            const dueAt = (yield* Clock.currentTimeMillis) + delayMs
+            const dueAt = (yield* monotonicMs) + delayMs
             if (dueAt < wantedAt) {
               wantedAt = dueAt
               yield* Queue.offer(wake, undefined)

@@ -59,6 +59,9 @@ const hold = (reason: HoldReason): Action => ({ _tag: "Hold", reason })
 export const flappingDelayMs = (deaths: number, policy: Policy): number =>
   deaths < 2 ? 0 : Math.min(policy.flappingMaxMs, policy.flappingBaseMs * 2 ** Math.min(deaths - 2, 30))
 
+/** What lies ahead was noted before the clock was set back: it is long ago, or it would hold things up until then (law 9). */
+const noLaterThan = (now: number, at: number): number => (at > now ? -Infinity : at)
+
 /** Keeps a workspace that is believed to exist monitored, or says `otherwise` if it is. */
 const keepMonitored = (facts: Facts, policy: Policy, otherwise: Action): Action => {
   const { observed, now } = facts
@@ -67,7 +70,7 @@ const keepMonitored = (facts: Facts, policy: Policy, otherwise: Action): Action 
     case "Opening":
       return { _tag: "EnsureMonitored", because: "desired" }
     case "Dead": {
-      const afterMs = observed.at + flappingDelayMs(observed.deaths, policy) - now
+      const afterMs = noLaterThan(now, observed.at) + flappingDelayMs(observed.deaths, policy) - now
       return afterMs > 0
         ? { _tag: "Wait", reason: "flapping", afterMs }
         : { _tag: "EnsureMonitored", because: "died" }
@@ -75,8 +78,9 @@ const keepMonitored = (facts: Facts, policy: Policy, otherwise: Action): Action 
     case "Open": {
       if (!facts.processing) return { _tag: "EnsureMonitored", because: "processor" }
       const { isConnected, since } = observed.connectivity
-      const deafForMs = now - Math.max(since, observed.since)
-      return !isConnected && deafForMs >= policy.disconnectedLimitMs
+      if (isConnected) return otherwise
+      const deafSince = Math.max(noLaterThan(now, since), noLaterThan(now, observed.since))
+      return now - deafSince >= policy.disconnectedLimitMs
         ? { _tag: "EnsureMonitored", because: "disconnected" }
         : otherwise
     }

@@ -67,6 +67,8 @@ export interface View {
   readonly environmentId: string | null
   readonly features: ReadonlySet<Feature>
   readonly fetchedAt: number | null
+  /** How old it is, in milliseconds, however the wall clock was set meanwhile. Infinite: from a time that is yet to come. */
+  readonly ageMs: number | null
   readonly lastError: RefreshError | null
 }
 
@@ -149,6 +151,14 @@ const speaksAgainst = (error: DirectoryError): boolean =>
 const retryAfter = (error: DirectoryError): number | undefined =>
   error._tag === "DirectoryUnavailable" ? (error.retryAfterMs ?? undefined) : undefined
 
+const NANOS_PER_MS = 1_000_000
+
+/** Of a snapshot of an earlier life. A clock that was set back to before it cannot say how old it is. */
+const ageOfLoaded = (fetchedAt: number, clock: Clock.Clock): number => {
+  const ageMs = clock.unsafeCurrentTimeMillis() - fetchedAt
+  return ageMs < 0 ? Infinity : ageMs
+}
+
 export const make = (options: Options) =>
   Effect.gen(function* () {
     const directory = yield* WorkspaceDirectory
@@ -156,6 +166,7 @@ export const make = (options: Options) =>
     const scope = yield* Effect.scope
     const clock = yield* Effect.clock
     const spans = yield* Tracing.spans
+    const monotonicMs = () => Number(clock.unsafeCurrentTimeNanos()) / NANOS_PER_MS
     const pinned: ReadonlySet<string> = new Set(options.pinned)
     const listeners = new Set<(accepted: Accepted) => Effect.Effect<void>>()
     const watchers = new Set<(id: string) => void>()
@@ -170,6 +181,8 @@ export const make = (options: Options) =>
     }
     let meta: Omit<Snapshot, "entries"> | undefined = Option.getOrUndefined(loaded)
     let source: Source = options.staticOnly ? "static" : meta !== undefined ? "snapshot" : "none"
+    /** When the snapshot was how old, on a clock that only goes forward. */
+    let aged = { at: monotonicMs(), ms: meta === undefined ? 0 : ageOfLoaded(meta.fetchedAt, clock) }
     let lastError: RefreshError | null = null
     /** The newest revision that came from a list, not from the feed: only then may a list be conditional. */
     let listedRevision: string | null = null
@@ -300,11 +313,14 @@ export const make = (options: Options) =>
         })
       )
 
+    let leftAloneUntil = 0
     /** What has been taken in is saved, and whoever listens hears of it. */
     const accept = (touched: ReadonlySet<string>) =>
       Effect.gen(function* () {
         source = "auth-worker"
         lastError = null
+        leftAloneUntil = 0
+        aged = { at: monotonicMs(), ms: 0 }
         if (meta !== undefined) yield* store.save({ ...meta, entries }, touched)
         yield* Effect.forEach(listeners, (listener) => listener({ touched }), { discard: true })
       })
@@ -327,7 +343,6 @@ export const make = (options: Options) =>
       return explained
     })
 
-    let leftAloneUntil = 0
     /** A token bucket: waits until one more list may be read. Flights come one at a time, so nobody overtakes. */
     let tokens = PACED_LISTS_BURST
     let refilledAt = yield* Clock.currentTimeMillis
@@ -501,6 +516,7 @@ export const make = (options: Options) =>
         environmentId: meta?.environmentId ?? null,
         features: meta?.features ?? new Set(),
         fetchedAt: meta?.fetchedAt ?? null,
+        ageMs: meta === undefined ? null : Math.round(aged.ms + monotonicMs() - aged.at),
         lastError
       }),
       subscribe: (listener) =>

@@ -65,7 +65,7 @@ const pictureOf = (desired: Desired) => ({
   entries: Object.fromEntries([...desired.ids()].map((id) => [id, desired.get(id)])),
   absences: new Map(desired.absences()),
   size: desired.size(),
-  view: { ...desired.view(), lastError: null }
+  view: { ...desired.view(), ageMs: null, lastError: null }
 })
 
 const present = { _tag: "Present", pinned: false }
