@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { PlanMismatch } from "../../src/orchestration/Administration.ts"
 import { SELF_TEST_STORE_ID } from "../../src/orchestration/SelfTest.ts"
 import { Disk } from "./Disk.ts"
 import { Evidence } from "./Evidence.ts"
@@ -370,11 +371,11 @@ class World {
   private approve(isRight: (id: string) => boolean): void {
     this.life?.ask(
       ({ administration }) =>
-        Effect.flatMap(administration.plan, ({ guard }) => {
+        Effect.flatMap(administration.plan, ({ guard }): Effect.Effect<void, PlanMismatch> => {
           if (guard.planHash === null || !guard.storeIds.every(isRight)) return Effect.void
           // Known from the moment at which it may take effect.
           this.evidence.approve(guard.storeIds, this.time.wall + APPROVAL_MS)
-          return Effect.tapError(administration.approve(guard.planHash, operator), () =>
+          return Effect.tapError(Effect.asVoid(administration.approve(guard.planHash, operator)), () =>
             Effect.sync(() => this.evidence.revoke(guard.storeIds))
           )
         }),
@@ -469,7 +470,9 @@ class World {
   private storeCloses(life: Life, claim: Claim): void {
     const { connectivity, storeId } = claim
     if (life.state === "stopping" || claim.isDead || storeId === SELF_TEST_STORE_ID) return
-    const isDeaf = !connectivity.isConnected && this.time.wall - connectivity.since >= DISCONNECTED_LIMIT_MS
+    const deafForMs = this.time.wall - connectivity.since
+    // Or since a time that is yet to come: the clock was set back.
+    const isDeaf = !connectivity.isConnected && (deafForMs >= DISCONNECTED_LIMIT_MS || deafForMs < 0)
     if (isDeaf) return
     this.judge(storeId, "is closed")
     this.judged.add(storeId)
@@ -519,7 +522,9 @@ class World {
     const { parts } = life
     const { converged } = parts.controller.convergence()
     const acceptedAt = evidence.acceptedAt
-    const isFresh = acceptedAt !== null && time.now - acceptedAt <= 2 * intervalMs
+    // Of a clock that was set between two lives, the second cannot know.
+    const isUnknowable = acceptedAt !== null && acceptedAt < this.clockSetAt && this.clockSetAt <= life.bornAt
+    const isFresh = isUnknowable || (acceptedAt !== null && time.now - acceptedAt <= 2 * intervalMs)
     this.laws.check(
       10,
       !parts.controller.isFresh() || isFresh,
