@@ -93,7 +93,10 @@ for (const path of DOCUMENTS) {
   const text = await readFile(path, "utf8")
   const blocks = blocksOf(path, text)
   const printed = await runBlocks(path, blocks, shell)
-  if (printed.size > 0) await writeFile(path, withPrinted(text, blocks, printed))
+  if (printed.size > 0) {
+    if ((await readFile(path, "utf8")) !== text) throw new Error(`${path} was changed meanwhile: run it again`)
+    await writeFile(path, withPrinted(text, blocks, printed))
+  }
   if (only === undefined) await runInline(text, path, shell)
 }
 
