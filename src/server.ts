@@ -285,6 +285,7 @@ export const layer = (config: ServerConfig) =>
         ),
         Layer.provide(StateDatabase.layer(config.dataPath))
       )
+      const credentials = Credentials.layer(credentialsOf(config))
       return HttpLayer.layer({
         server: {
           host: config.host,
@@ -314,8 +315,8 @@ export const layer = (config: ServerConfig) =>
           administration,
           MessageAdministration.layer,
           incidents,
-          ReportsLayer.layer({ breakers, dataPath: config.dataPath }),
-          Credentials.layer(credentialsOf(config))
+          ReportsLayer.layer({ breakers, dataPath: config.dataPath }).pipe(Layer.provide(credentials)),
+          credentials
         ]),
         Layer.provide(operations),
         Layer.provideMerge(loop),

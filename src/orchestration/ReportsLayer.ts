@@ -11,6 +11,7 @@ import * as MetricHistory from "../telemetry/MetricHistory.ts"
 import * as ProcessFigures from "../telemetry/ProcessFigures.ts"
 import { DesiredState } from "../workspaces/DesiredState.ts"
 import { Backups } from "./Backups.ts"
+import { Credentials } from "./Credentials.ts"
 import { type Figures, judge, worst } from "./dailyChecks.ts"
 import * as Invariants from "./Invariants.ts"
 import { Operations } from "./Operations.ts"
@@ -62,6 +63,7 @@ const make = (options: Options) =>
     const pauses = yield* Pauses
     const state = yield* StateStore
     const backups = yield* Backups
+    const credentials = yield* Credentials
     const scope = yield* Effect.scope
     const history = yield* MetricHistory.make({
       counters: [
@@ -94,6 +96,9 @@ const make = (options: Options) =>
         const standing = pauses.list()
         const memory = ProcessFigures.memory()
         const [newest] = yield* backups.list
+        const [oldest] = (yield* credentials.views)
+          .flatMap(({ secrets, variable }) => secrets.map(({ ageMs }) => ({ variable, ageMs })))
+          .sort((one, other) => other.ageMs - one.ageMs)
         const figures: Figures = {
           health: (yield* operations.health).status,
           convergence: {
@@ -128,7 +133,8 @@ const make = (options: Options) =>
           guard: { tripped: verdict.tripped, held: verdict.plan?.storeIds.length ?? 0 },
           webhookRejections: total(grown(metrics.rejections)),
           stateError: state.health().lastError,
-          newestBackupAgeMs: newest === undefined ? null : now - Date.parse(newest.createdAt)
+          newestBackupAgeMs: newest === undefined ? null : now - Date.parse(newest.createdAt),
+          oldestSecret: oldest ?? null
         }
         return figures
       })
@@ -227,4 +233,5 @@ export const layer = (
   | Pauses
   | StateStore
   | Backups
+  | Credentials
 > => Layer.scoped(Reports, make(options))

@@ -41,10 +41,13 @@ export interface Figures {
   readonly stateError: string | null
   /** Null: there is none. */
   readonly newestBackupAgeMs: number | null
+  /** For how long this server has had the oldest of its secrets; null: it has none. */
+  readonly oldestSecret: { readonly variable: string; readonly ageMs: number } | null
 }
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
 
 /** From where on a figure is a warning, and a failure. */
 export const limits = {
@@ -65,7 +68,9 @@ export const limits = {
   stallMs: { warn: 2_000, fail: 10_000 },
   parkedMessages: { warn: 1, fail: 100 },
   webhookRejections: { warn: 100, fail: 10_000 },
-  backupAgeMs: { warn: 48 * HOUR_MS }
+  backupAgeMs: { warn: 48 * HOUR_MS },
+  /** A quarter of a year, and a week and a half to rotate in. */
+  secretAgeMs: { warn: 80 * DAY_MS, fail: 90 * DAY_MS }
 } as const
 
 const judged = (
@@ -257,6 +262,17 @@ const backups = ({ newestBackupAgeMs }: Figures): Check =>
     "wso backup create"
   )
 
+const secrets = ({ oldestSecret }: Figures): Check => {
+  const days = (ms: number): string => `${Math.floor(ms / DAY_MS)} days`
+  return check(
+    "secrets",
+    oldestSecret === null ? "ok" : judged(oldestSecret.ageMs, limits.secretAgeMs),
+    oldestSecret === null ? "none" : `${oldestSecret.variable} is ${days(oldestSecret.ageMs)} old`,
+    `younger than ${days(limits.secretAgeMs.warn)}; fails from ${days(limits.secretAgeMs.fail)} on`,
+    "docs/deployment.md, Rotation"
+  )
+}
+
 /** In the order of the report. */
 const all = [
   health,
@@ -274,7 +290,8 @@ const all = [
   memory,
   eventLoop,
   state,
-  backups
+  backups,
+  secrets
 ]
 
 /** The checks over these figures. */

@@ -1,6 +1,7 @@
 /** `wso verify` and `wso report daily` against the whole stack: real Workers, real stores. */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
+import { gunzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { eventually } from "../support/Eventually.ts"
 import { temporaryFolder } from "../support/Program.ts"
@@ -17,6 +18,7 @@ interface Verified {
 }
 const parseVerified: (text: string) => Verified = JSON.parse
 const parseSecrets: (text: string) => { readonly SERVER_BYPASS_TOKEN: string } = JSON.parse
+const parseRecord: (text: string) => Readonly<Record<string, string>> = JSON.parse
 const parseWorkspaces: (text: string) => {
   readonly workspaces: ReadonlyArray<{ readonly instanceId: string }>
 } = JSON.parse
@@ -124,6 +126,21 @@ describe("wso verify", () => {
     const { WSO_CANARY_TOKEN: _, ...rest } = env
     const { code, err } = await runWso(["verify", "--canary"], rest)
     expect([code, err]).toEqual([2, expect.stringContaining("WSO_CANARY_TOKEN")])
+  })
+})
+
+describe("wso bundle", () => {
+  it("is complete, and has none of the stack's secrets in it", async () => {
+    const file = join(folder.path, "bundle.tgz")
+    const { code, err } = await runWso(["bundle", "-o", file], env)
+    expect([code, err]).toEqual([0, ""])
+    // A tar's content is its files', byte for byte.
+    const text = gunzipSync(await readFile(file)).toString("latin1")
+    expect(text).toContain("report-daily.json")
+    const secrets = parseRecord(await readFile(join(folder.path, "dev-secrets.json"), "utf8"))
+    for (const [name, secret] of [...Object.entries(secrets), ["token", env["WSO_CANARY_TOKEN"] ?? "?"]]) {
+      expect([name, text.includes(secret ?? "?")]).toEqual([name, false])
+    }
   })
 })
 

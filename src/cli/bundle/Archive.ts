@@ -13,9 +13,9 @@ const OWNER_ONLY = 0o600
 /** All files below one folder, so that unpacking strews nothing about. `at` is in milliseconds since the epoch. */
 export const archive = (folder: string, files: ReadonlyArray<File>, at: number): Effect.Effect<Buffer> =>
   Effect.promise(async () => {
-    // Loaded here: all other commands start without it.
-    const { pack } = await import("tar-stream")
-    const tar = pack()
+    // Loaded here: all other commands start without it. CommonJS, of which only the default is sure to be there.
+    const { default: tarStream } = await import("tar-stream")
+    const tar = tarStream.pack()
     for (const { name, text } of files) {
       tar.entry({ name: `${folder}/${name}`, mode: OWNER_ONLY, mtime: new Date(at) }, text)
     }

@@ -111,6 +111,12 @@ export const parts = (client: WsoClient, sinceMs: number): ReadonlyArray<Part> =
       kind: "json",
       content: Effect.flatMap(since, (from) => audit(client, from))
     },
+    get("limits.json", "/limits", "the limits on requests, and how much of each is used"),
+    get(
+      "secrets.json",
+      "/admin/secrets",
+      "which secrets there are, since when and how often used: fingerprints"
+    ),
     get("backups.json", "/admin/backups", "the backups of the server's own state"),
     { name: "metrics.txt", what: "all metrics as of now", kind: "text", content: client.text("/metrics") },
     { name: "doctor.json", what: "what wso doctor finds from here", kind: "json", content: examine(client) }

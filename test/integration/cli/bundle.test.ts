@@ -128,12 +128,14 @@ describe("wso bundle", () => {
         "events.ndjson",
         "health.json",
         "incidents.json",
+        "limits.json",
         "messages-parked.json",
         "metrics.txt",
         "plan.json",
         "queue.json",
         "recent-errors.json",
         "report-daily.json",
+        "secrets.json",
         "stores.json",
         "stuck.json"
       ].sort()

@@ -7,6 +7,7 @@ import * as TestClock from "effect/TestClock"
 import { describe, expect } from "vitest"
 import { Administration } from "../../../src/orchestration/Administration.ts"
 import { Backups, type StateReport, UnknownBackup } from "../../../src/orchestration/Backups.ts"
+import * as Credentials from "../../../src/orchestration/Credentials.ts"
 import { Reports } from "../../../src/orchestration/Reports.ts"
 import * as ReportsLayer from "../../../src/orchestration/ReportsLayer.ts"
 import * as StateStore from "../../../src/orchestration/StateStore.ts"
@@ -37,7 +38,8 @@ const reported = (options: WorldOptions, report: StateReport = whole) => {
     })
   )
   const layer = ReportsLayer.layer({ breakers: [], dataPath: "." }).pipe(
-    Layer.provide([backups, StateStore.layerMemory]),
+    Layer.provide([backups, Credentials.layer([])]),
+    Layer.provide(StateStore.layerMemory),
     Layer.provideMerge(world.layer)
   )
   return { ...world, layer }

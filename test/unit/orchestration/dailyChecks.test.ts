@@ -19,7 +19,8 @@ const well: Figures = {
   guard: { tripped: false, held: 0 },
   webhookRejections: 0,
   stateError: null,
-  newestBackupAgeMs: null
+  newestBackupAgeMs: null,
+  oldestSecret: { variable: "WEBHOOK_SECRET", ageMs: 1_000 }
 }
 
 const judged = (change: Partial<Figures>) =>
@@ -30,7 +31,7 @@ const judged = (change: Partial<Figures>) =>
 describe("the daily checks", () => {
   it("of a server that does well are all ok, and ask for nothing to be done", () => {
     const checks = judge(well)
-    expect(checks).toHaveLength(16)
+    expect(checks).toHaveLength(17)
     for (const { check, next, status } of checks) expect([check, status, next]).toEqual([check, "ok", null])
   })
 
@@ -64,7 +65,9 @@ describe("the daily checks", () => {
     ["event loop", { longestStallMs: 2_000 }, "warn"],
     ["event loop", { longestStallMs: 12_000 }, "fail"],
     ["own state", { stateError: "disk is full" }, "fail"],
-    ["backup", { newestBackupAgeMs: 48 * HOUR }, "warn"]
+    ["backup", { newestBackupAgeMs: 48 * HOUR }, "warn"],
+    ["secrets", { oldestSecret: { variable: "WEBHOOK_SECRET", ageMs: 80 * 24 * HOUR } }, "warn"],
+    ["secrets", { oldestSecret: { variable: "WEBHOOK_SECRET", ageMs: 90 * 24 * HOUR } }, "fail"]
   ])("%s: %j is %s, and only that", (check, change, status) => {
     expect(judged(change)).toEqual([[check, status]])
   })
