@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import { run } from "../../../src/cli/App.ts"
 import { Screen } from "../../../src/cli/Screen.ts"
 import { type ConfigurationWrong, ServerConfiguration } from "../../../src/cli/ServerConfiguration.ts"
-import { StateRestore } from "../../../src/cli/StateRestore.ts"
+import { type RestoreImpossible, StateRestore } from "../../../src/cli/StateRestore.ts"
 import { eventually, TOKEN } from "../http/server.ts"
 
 export interface Finished {
@@ -26,6 +26,8 @@ export interface Finished {
 export interface Environment {
   readonly env?: Readonly<Record<string, string>>
   readonly configuration?: Effect.Effect<void, ConfigurationWrong>
+  /** What becomes of every restoring. */
+  readonly restore?: RestoreImpossible
   /** The variables that the server takes secrets from. */
   readonly secretVariables?: ReadonlyArray<string>
 }
@@ -33,7 +35,7 @@ export interface Environment {
 /** Starts a command; `state` grows as it prints. */
 export const begin = (
   args: ReadonlyArray<string>,
-  { configuration = Effect.void, env = {}, secretVariables = [] }: Environment = {}
+  { configuration = Effect.void, env = {}, restore, secretVariables = [] }: Environment = {}
 ) => {
   const state = { out: "", said: "" }
   const screen = Layer.succeed(Screen, {
@@ -49,7 +51,9 @@ export const begin = (
       validate: configuration,
       variables: secretVariables.map((name) => ({ name, takes: "", default: null, doc: "", secret: true }))
     }),
-    Layer.succeed(StateRestore, { restore: () => Effect.dieMessage("not scripted") }),
+    Layer.succeed(StateRestore, {
+      restore: () => restore ?? Effect.dieMessage("not scripted")
+    }),
     FileSystem.layerNoop({}),
     Path.layer,
     NodeTerminal.layer,
