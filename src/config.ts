@@ -697,15 +697,19 @@ export interface ActiveSecrets {
 const isSecretText = (value: unknown): value is Redacted.Redacted =>
   Redacted.isRedacted(value) && typeof Redacted.value(value) === "string"
 
-const secretsIn = (values: Readonly<Record<string, unknown>>): ReadonlyArray<ActiveSecrets> =>
-  Object.entries<Variable<unknown>>(variables).flatMap(([key, variable]) => {
-    if (!variable.secret) return []
-    const value = Option.isOption(values[key]) ? Option.toArray(values[key]) : values[key]
-    return [{ variable: variable.name, values: Array.isArray(value) ? value.filter(isSecretText) : [] }]
-  })
+/** The secrets in the value of a variable: one that may be unset, or a list. */
+const secretsIn = (value: unknown): ReadonlyArray<Redacted.Redacted> => {
+  const values: unknown = Option.isOption(value) ? Option.toArray(value) : value
+  return Array.isArray(values) ? values.filter(isSecretText) : []
+}
 
 /** Every variable of a configuration that takes secrets, with those that are active. */
-export const secretsOf = (config: ServerConfig): ReadonlyArray<ActiveSecrets> => secretsIn({ ...config })
+export const secretsOf = (config: ServerConfig): ReadonlyArray<ActiveSecrets> => {
+  const values: Readonly<Record<string, unknown>> = { ...config }
+  return Object.entries<Variable<unknown>>(variables).flatMap(([key, { name, secret: isSecret }]) =>
+    isSecret ? [{ variable: name, values: secretsIn(values[key]) }] : []
+  )
+}
 
 /** What Standard Webhooks asks for, and more than anybody guesses. */
 const MIN_SECRET_BYTES = 24
@@ -752,17 +756,15 @@ const isWeak = (secret: Redacted.Redacted): boolean => {
   return bytes < MIN_SECRET_BYTES || new Set(encoded ?? text).size < MIN_SECRET_VARIETY
 }
 
-const weakSecrets = (secrets: ReadonlyArray<ActiveSecrets>): ReadonlyArray<ConfigProblem> =>
-  secrets
-    .filter(({ values }) => values.some(isWeak))
-    .map(
-      ({ variable }) =>
-        new ConfigProblem({
-          variable,
-          got: "a value that is not shown",
-          takes: `in production secrets of at least ${MIN_SECRET_BYTES} bytes with ${MIN_SECRET_VARIETY} different characters, such as \`openssl rand -base64 32\` gives`
-        })
-    )
+/** The value of a variable, unless a secret in it could be guessed. */
+const strong = <A>(variable: Variable<A>, value: A): Effect.Effect<A, ConfigProblem> =>
+  variable.secret && secretsIn(value).some(isWeak)
+    ? new ConfigProblem({
+        variable: variable.name,
+        got: "a value that is not shown",
+        takes: `in production secrets of at least ${MIN_SECRET_BYTES} bytes with ${MIN_SECRET_VARIETY} different characters, such as \`openssl rand -base64 32\` gives`
+      })
+    : Effect.succeed(value)
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -872,7 +874,11 @@ const missingSecret = (
 export const loadConfig = Effect.fnUntraced(function* (
   env: Environment
 ): Effect.fn.Return<ServerConfig, ConfigErrors> {
-  const of = <A>(variable: Variable<A>) => read(env, variable)
+  const isProduction = Option.contains(textOf(env, variables.environment.name), "production")
+  const of = <A>(variable: Variable<A>) =>
+    isProduction
+      ? Effect.flatMap(read(env, variable), (value) => strong(variable, value))
+      : read(env, variable)
   const { authWorkerInternalUrl, host, noColor, ...values } = yield* Effect.all(
     {
       environment: of(variables.environment),
@@ -940,9 +946,7 @@ export const loadConfig = Effect.fnUntraced(function* (
       return new ConfigErrors({ problems: [first, ...others] })
     })
   )
-  const isProduction = values.environment === "production"
-  const problems = [
-    ...(isProduction ? weakSecrets(secretsIn(values)) : []),
+  const unsigned = [
     ...missingSecret(
       variables.messageHandlerUrl,
       values.messageHandlerUrl,
@@ -956,7 +960,7 @@ export const loadConfig = Effect.fnUntraced(function* (
       values.notifyWebhookSecrets
     )
   ]
-  if (Arr.isNonEmptyReadonlyArray(problems)) return yield* new ConfigErrors({ problems })
+  if (Arr.isNonEmptyReadonlyArray(unsigned)) return yield* new ConfigErrors({ problems: unsigned })
   const effective = yield* Effect.forEach(Object.values(variables), (variable) =>
     effectiveValue(env, variable)
   ).pipe(Effect.mapError((problem) => new ConfigErrors({ problems: [problem] })))

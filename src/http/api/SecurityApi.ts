@@ -70,7 +70,12 @@ const reason = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(MAX_REAS
   description: `a text of 1 to ${MAX_REASON_LENGTH} characters`
 })
 
-export const LockdownBody = Schema.Struct({ reason }).annotations({
+/** Whoever asks for more than is done must hear of it. */
+const closeStores = Schema.Literal(false).annotations({
+  description: "false: a lockdown closes no store"
+})
+
+export const LockdownBody = Schema.Struct({ reason, closeStores: Schema.optional(closeStores) }).annotations({
   identifier: "LockdownRequest",
   description: "a JSON object"
 })

@@ -289,6 +289,10 @@ describe("every answer", () => {
     for (const path of ["/health", "/nothing", "/docs", "/webhooks/workspaces"]) {
       const { headers } = await fetch(`${url}${path}`)
       expect(headers.get("x-content-type-options")).toBe("nosniff")
+      expect(headers.get("x-frame-options")).toBe("DENY")
+      expect(headers.get("referrer-policy")).toBe("no-referrer")
+      expect(headers.get("cross-origin-resource-policy")).toBe("same-origin")
+      expect(headers.get("cache-control")).toBe("no-store")
       expect(headers.get("content-security-policy")).toContain("default-src 'none'")
       expect(headers.get("access-control-allow-origin")).toBeNull()
     }

@@ -354,6 +354,11 @@ describe("a lockdown", () => {
         expect.stringContaining("reason is missing")
       ])
     }
+    const more = await ask(url, "POST", { reason: "leak", closeStores: true })
+    expect([more.status, await more.text()]).toEqual([
+      400,
+      expect.stringContaining("closeStores must be false: a lockdown closes no store")
+    ])
     expect(state.asked).toEqual([])
   })
 })
