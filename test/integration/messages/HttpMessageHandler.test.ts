@@ -54,6 +54,15 @@ describe("the http handler", () => {
     })
   })
 
+  it("has the handler join the trace of the attempt, and sends it no trace where there is none", async () => {
+    const traced = Effect.withSpan(Effect.zipRight(made(request()), Effect.currentSpan), "message.handle")
+    const { spanId, traceId } = await Effect.runPromise(traced)
+    await handle()
+    const [first, second] = server.asked
+    expect(first?.headers["traceparent"]).toBe(`00-${traceId}-${spanId}-01`)
+    expect(second?.headers).not.toHaveProperty("traceparent")
+  })
+
   it("takes 204, an empty body and null for no answer", async () => {
     for (const answer of [{ status: 204 }, { body: "" }, { body: "null" }]) {
       server.answer = () => answer
