@@ -81,6 +81,15 @@ describe("the watch over the audit trail", () => {
     })
   )
 
+  it.effect("finds a record that was written anew, with a hash that fits it", () =>
+    Effect.gen(function* () {
+      const records = chainOf(5)
+      const forged = { ...entry(3), actor: "eve" }
+      records[2] = { seq: 3, ...forged, hash: hashOf(records[1]!.hash, 3, forged) }
+      expect(yield* checked(records)).toBe(4)
+    })
+  )
+
   it.effect("looks at the start and every hour, and says what it has found", () =>
     Effect.gen(function* () {
       const records = chainOf(3)
