@@ -4,6 +4,7 @@ import * as Iterable from "effect/Iterable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { letTurn } from "../controller/EventLoop.ts"
 import { SnapshotStore, type Entry, type Snapshot } from "../workspaces/SnapshotStore.ts"
 import { knownFeatures } from "../workspaces/Workspace.ts"
 import { StateDatabase } from "./StateDatabase.ts"
@@ -49,30 +50,58 @@ export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.eff
     /** What the file lacks: the rows of a write that is under way or has failed. */
     const unwritten = new Set<string>()
 
-    const write = (id: string, entry: Entry | undefined): void => {
-      if (entry === undefined) {
-        database.run("DELETE FROM workspace WHERE store_id = ?", id)
-        return
+    /** A few statements for all of them: a call of SQLite costs more than the row that it writes. */
+    const writeRows = (ids: ReadonlyArray<string>, entries: Snapshot["entries"]): void => {
+      const gone: Array<string> = []
+      const rows: Array<ReadonlyArray<string | number | null>> = []
+      for (const id of ids) {
+        const entry = entries.get(id)
+        if (entry === undefined) gone.push(id)
+        else if (entry.absence === null) rows.push([id, null, null, null])
+        else rows.push([id, entry.absence.kind, entry.absence.confirmations, entry.absence.since])
       }
+      if (gone.length > 0) {
+        database.run(
+          "DELETE FROM workspace WHERE store_id IN (SELECT value FROM json_each(?))",
+          JSON.stringify(gone)
+        )
+      }
+      if (rows.length > 0) {
+        database.run(
+          `INSERT INTO workspace (store_id, absence_kind, absence_confirmations, absence_since)
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
+           ON CONFLICT (store_id) DO UPDATE SET absence_kind = excluded.absence_kind,
+             absence_confirmations = excluded.absence_confirmations, absence_since = excluded.absence_since`,
+          JSON.stringify(rows)
+        )
+      }
+    }
+
+    const writeMeta = (snapshot: Snapshot): void => {
       database.run(
-        `INSERT INTO workspace (store_id, absence_kind, absence_confirmations, absence_since) VALUES (?, ?, ?, ?)
-         ON CONFLICT (store_id) DO UPDATE SET absence_kind = excluded.absence_kind,
-           absence_confirmations = excluded.absence_confirmations, absence_since = excluded.absence_since`,
-        id,
-        entry.absence?.kind ?? null,
-        entry.absence?.confirmations ?? null,
-        entry.absence?.since ?? null
+        `INSERT INTO snapshot (one, revision, environment_id, features, fetched_at) VALUES (1, ?, ?, ?, ?)
+         ON CONFLICT (one) DO UPDATE SET revision = excluded.revision, environment_id = excluded.environment_id,
+           features = excluded.features, fetched_at = excluded.fetched_at`,
+        snapshot.revision,
+        snapshot.environmentId,
+        [...snapshot.features].join(","),
+        snapshot.fetchedAt
       )
     }
 
-    /** Writes some of what the file lacks; false: it could not be written. */
+    /**
+     * Writes some of what the file lacks, and with the last of it what the rows are a snapshot of: cut in between, the
+     * directory is read again. False: it could not be written.
+     */
     const writeStep = (snapshot: Snapshot): Effect.Effect<boolean> =>
       Effect.suspend(() => {
         const ids = [...Iterable.take(unwritten, WRITE_STEP)]
+        const isLast = ids.length === unwritten.size
         let isWritten = false
         const attempt = database.attempt("snapshot", () => {
           database.transaction(() => {
-            for (const id of ids) write(id, snapshot.entries.get(id))
+            writeRows(ids, snapshot.entries)
+            if (isLast) writeMeta(snapshot)
           })
           for (const id of ids) unwritten.delete(id)
           isWritten = true
@@ -101,23 +130,12 @@ export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.eff
       save: (snapshot, touched) =>
         Effect.gen(function* () {
           for (const id of touched) unwritten.add(id)
-          // The rows first and what they are a snapshot of last: cut in between, the directory is read again.
-          while (unwritten.size > 0) {
+          let isLast = false
+          while (!isLast) {
+            isLast = unwritten.size <= WRITE_STEP
             if (!(yield* writeStep(snapshot))) return
-            if (unwritten.size > 0) yield* Effect.yieldNow()
+            if (!isLast) yield* letTurn
           }
-          yield* database.attempt("snapshot", () => {
-            database.run(
-              `INSERT INTO snapshot (one, revision, environment_id, features, fetched_at) VALUES (1, ?, ?, ?, ?)
-               ON CONFLICT (one) DO UPDATE SET revision = excluded.revision,
-                 environment_id = excluded.environment_id, features = excluded.features,
-                 fetched_at = excluded.fetched_at`,
-              snapshot.revision,
-              snapshot.environmentId,
-              [...snapshot.features].join(","),
-              snapshot.fetchedAt
-            )
-          })
         })
     })
   })

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { letTurn } from "../controller/EventLoop.ts"
 import { AuditRecord, GENESIS, hashOf, lastingEntry, verify } from "../orchestration/Audit.ts"
 import { MAX_TRANSITIONS, StateStore } from "../orchestration/StateStore.ts"
 import type { Transition } from "../orchestration/WorkspaceStatus.ts"
@@ -50,19 +51,26 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
     let hash = newest[0]?.hash ?? GENESIS
 
     let unwritten: Array<{ readonly storeId: string; readonly transition: Transition }> = []
-    const writeTransition = (storeId: string, { at, message, type }: Transition): void => {
-      database.run(
-        "INSERT INTO transition (store_id, at, type, message) VALUES (?, ?, ?, ?)",
+    /** One statement for all of them: a call of SQLite costs more than the row that it writes. */
+    const writeTransitions = (rows: typeof unwritten): void => {
+      const values = rows.map(({ storeId, transition: { at, message, type } }) => [
         storeId,
         at,
         type,
         message
+      ])
+      database.run(
+        `INSERT INTO transition (store_id, at, type, message)
+           SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)`,
+        JSON.stringify(values)
       )
       database.run(
-        `DELETE FROM transition WHERE store_id = ? AND id <=
-           (SELECT id FROM transition WHERE store_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)`,
-        storeId,
-        storeId,
+        `DELETE FROM transition WHERE id IN (
+           SELECT id FROM (
+             SELECT id, row_number() OVER (PARTITION BY store_id ORDER BY id DESC) AS place FROM transition
+             WHERE store_id IN (SELECT value FROM json_each(?))
+           ) WHERE place > ?)`,
+        JSON.stringify([...new Set(rows.map(({ storeId }) => storeId))]),
         MAX_TRANSITIONS
       )
     }
@@ -71,13 +79,9 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
       unwritten = []
       for (let from = 0; from < due.length; from += FLUSH_STEP) {
         yield* database.attempt("transitions", () =>
-          database.transaction(() => {
-            for (const { storeId, transition } of due.slice(from, from + FLUSH_STEP)) {
-              writeTransition(storeId, transition)
-            }
-          })
+          database.transaction(() => writeTransitions(due.slice(from, from + FLUSH_STEP)))
         )
-        yield* Effect.yieldNow()
+        if (from + FLUSH_STEP < due.length) yield* letTurn
       }
       // Whole, or the end of the program would lose what has been taken out and not been written.
     }).pipe(Effect.uninterruptible)

@@ -12,10 +12,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { letTurn } from "../controller/EventLoop.ts"
 import {
   DirectoryInconsistent,
   DirectoryMalformed,
@@ -27,8 +29,9 @@ import * as DirectoryMetrics from "./DirectoryMetrics.ts"
 import {
   ChangesBody,
   knownFeatures,
-  ListBody,
+  ListEnvelope,
   NotFoundBody,
+  workspaceIdPattern,
   WorkspaceRow,
   type Feature
 } from "./Workspace.ts"
@@ -50,6 +53,8 @@ export interface Options {
 const PAGE_SIZE = 1_000
 /** A listing of more pages than this is taken for a loop. */
 const MAX_PAGES = 10_000
+/** Rows of a list that are looked at in one step: a millisecond or so. */
+const ROWS_PER_TURN = 5_000
 /** How often a listing starts again because the set changed between two of its pages. */
 const MAX_LISTING_RESTARTS = 3
 /** Between two attempts of a call: 100 ms · 2^n, jittered. */
@@ -68,9 +73,14 @@ const retryAfterMs = (header: string | undefined, now: number): number | null =>
 }
 
 /** The first place in which a body breaks the schema: where and what was expected, never the value. */
-const malformed = (error: ParseResult.ParseError): DirectoryMalformed => {
+const malformed = (
+  error: ParseResult.ParseError,
+  /** Where in the body that is which was decoded. */
+  within: ReadonlyArray<string> = []
+): DirectoryMalformed => {
   const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
-  const path = issue === undefined || issue.path.length === 0 ? "body" : issue.path.map(String).join(".")
+  const place = [...within, ...(issue?.path.map(String) ?? [])]
+  const path = place.length === 0 ? "body" : place.join(".")
   const expectation = issue?.message.split(", actual ")[0] ?? "not as the contract says"
   return new DirectoryMalformed({
     path,
@@ -80,6 +90,13 @@ const malformed = (error: ParseResult.ParseError): DirectoryMalformed => {
 
 const malformedBody = (problem: string): DirectoryMalformed =>
   new DirectoryMalformed({ path: "body", message: `The directory's answer ${problem}` })
+
+/** The id of a row that is plainly as the contract says. */
+const plainId = (row: unknown): string | undefined => {
+  if (!Predicate.hasProperty(row, "instanceId")) return undefined
+  const { instanceId } = row
+  return typeof instanceId === "string" && workspaceIdPattern.test(instanceId) ? instanceId : undefined
+}
 
 const isTransient = (error: DirectoryError): boolean =>
   error._tag === "DirectoryUnavailable" && error.retryAfterMs === null && error.reason !== "timeout"
@@ -174,12 +191,32 @@ const make = (options: Options) =>
       return (text: string) =>
         // The parser's own message quotes the text.
         Effect.mapError(parseJson(text), () => malformedBody("is not JSON")).pipe(
-          Effect.flatMap((value) => Effect.mapError(decodeValue(value), malformed)),
+          Effect.flatMap((value) => Effect.mapError(decodeValue(value), (error) => malformed(error))),
           // Schema describes a wrong value before anybody asks, and one nested deeply exhausts the stack.
           Effect.catchAllDefect(() => Effect.fail(malformedBody("cannot be read")))
         )
     }
-    const decodeList = decode(ListBody)
+    const decodeEnvelope = decode(ListEnvelope)
+    const decodeListedRow = Schema.decodeUnknown(WorkspaceRow)
+    /** The ids of a list's rows. A list may have a hundred thousand, so the event loop has its turn now and then. */
+    const idsOf = (rows: ReadonlyArray<unknown>) =>
+      Effect.gen(function* () {
+        const ids: Array<string> = []
+        for (const [index, row] of rows.entries()) {
+          if (index % ROWS_PER_TURN === ROWS_PER_TURN - 1) yield* letTurn
+          const id = plainId(row)
+          if (id !== undefined) {
+            ids.push(id)
+            continue
+          }
+          // Only a row that is not plainly right is worth the schema, which says what is wrong with it.
+          const { instanceId } = yield* Effect.mapError(decodeListedRow(row), (error) =>
+            malformed(error, ["workspaces", String(index)])
+          )
+          ids.push(instanceId)
+        }
+        return ids
+      }).pipe(Effect.catchAllDefect(() => Effect.fail(malformedBody("cannot be read"))))
     const decodeChanges = decode(ChangesBody)
     const decodeRow = decode(WorkspaceRow)
     const decodeNotFound = decode(NotFoundBody)
@@ -192,7 +229,7 @@ const make = (options: Options) =>
         let cursor: string | undefined
         const cursors = new Set<string>()
         let total = 0
-        let first: typeof ListBody.Type | undefined
+        let first: typeof ListEnvelope.Type | undefined
         let firstEtag: string | undefined
         for (let page = 0; page < MAX_PAGES; page++) {
           const query = new URLSearchParams()
@@ -208,7 +245,8 @@ const make = (options: Options) =>
               message: "The directory answers 304 to an unconditional request"
             })
           }
-          const body = yield* decodeList(answer.text)
+          const body = yield* decodeEnvelope(answer.text)
+          const rowIds = yield* idsOf(body.workspaces)
           first ??= body
           firstEtag ??= answer.etag
           if (body.metadata?.revision !== first.metadata?.revision) {
@@ -219,7 +257,7 @@ const make = (options: Options) =>
           }
           rows += body.workspaces.length
           total = Math.max(total, body.metadata?.totalWorkspaces ?? 0)
-          for (const row of body.workspaces) ids.add(row.instanceId)
+          for (const id of rowIds) ids.add(id)
           const next = body.metadata?.nextCursor ?? undefined
           if (next === undefined || next === "") {
             if (total > rows) {

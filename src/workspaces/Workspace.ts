@@ -34,8 +34,9 @@ export const Revision = Schema.String.pipe(
   Schema.pattern(/^[0-9]{1,30}$/, { identifier: "Revision", description: "1 to 30 decimal digits" })
 )
 
-export const ListBody = Schema.Struct({
-  workspaces: Schema.Array(WorkspaceRow),
+/** The list's body; each of its rows is a `WorkspaceRow`. */
+export const ListEnvelope = Schema.Struct({
+  workspaces: Schema.Array(Schema.Unknown),
   // A field that says null says as little as one that is missing.
   metadata: Schema.optional(
     Schema.NullOr(
