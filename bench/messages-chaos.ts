@@ -57,7 +57,7 @@ const serverEnvironment = {
   LIVESTORE_SYNC_URL: sync.wsUrl,
   SERVER_BYPASS_TOKEN: bypassToken,
   MESSAGE_HANDLER_URL: handler.url,
-  MESSAGE_HANDLER_SECRET: "secret-of-the-chaos",
+  MESSAGE_HANDLER_SECRET: "handler-secret-of-the-chaos-0123456789",
   MESSAGE_MAX_ATTEMPTS: "20",
   MESSAGE_RETRY_BASE_MS: "100",
   LOG_LEVEL: "warn"

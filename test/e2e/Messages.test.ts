@@ -61,7 +61,10 @@ describe("user messages", () => {
     }
     const handled = (calls: number) =>
       eventually(`${calls} attempts`, () => handler.asked.length >= calls, 60_000)
-    const environment = { MESSAGE_HANDLER_URL: handler.url, MESSAGE_HANDLER_SECRET: "secret" }
+    const environment = {
+      MESSAGE_HANDLER_URL: handler.url,
+      MESSAGE_HANDLER_SECRET: "handler-secret-of-the-test-0123456789"
+    }
     let server = await stack.start(environment)
     const browser = await stack.client("browser", { commitTimeoutMs: 5_000 })
     const writers = ids.map((id) => makeWriter(browser, id))
