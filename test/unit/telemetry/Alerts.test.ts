@@ -55,16 +55,11 @@ describe("the rules as docs/deployment.md has them installed", () => {
     const commands = /```bash\n(RUNBOOK=[\s\S]*?)```/.exec(section)?.[1]
     const folder = mkdtempSync(join(tmpdir(), "wso-rules-"))
     try {
-      execFileSync(
-        "bash",
-        [
-          "-euc",
-          `${(commands ?? "").replaceAll("/etc/prometheus/rules", folder).replaceAll("/var/lib/grafana/dashboards", folder)}`
-        ],
-        {
-          cwd: root
-        }
+      const here = (commands ?? "").replaceAll(
+        /\/etc\/prometheus\/rules|\/var\/lib\/grafana\/dashboards/g,
+        folder
       )
+      execFileSync("bash", ["-euc", here], { cwd: root })
       const installed = readFileSync(join(folder, "workspace-orchestrator.yml"), "utf8")
       for (const { kind, name, text } of alertRules(installed)) {
         if (kind === "alert")
