@@ -32,6 +32,9 @@ export interface DueRemovals {
   readonly holds: (id: string) => boolean
   readonly verdict: () => Verdict
   readonly approve: (plan: RemovalPlan, approval: Approved) => void
+  /** A removal has begun: until it has happened, or could not be made, it counts, whatever the source says meanwhile. */
+  readonly begins: (id: string) => void
+  readonly fails: (id: string) => void
   /** A removal has happened: whether it counts for the guard. One that was approved does not. */
   readonly happened: (id: string, at: number) => boolean
 }
@@ -39,6 +42,7 @@ export interface DueRemovals {
 export const make = (options: Options): DueRemovals => {
   const due = new Map<string, { readonly explicit: boolean }>()
   const approved = new Map(options.approved)
+  const removing = new Set<string>()
   let unexplained = 0
   let recent = options.recent
   let plan: RemovalPlan | undefined
@@ -94,7 +98,11 @@ export const make = (options: Options): DueRemovals => {
 
   const judged = () => {
     expire()
-    return judge({ count: due.size, unexplained }, options.removable(), recent, options.now(), options.guard)
+    let begun = 0
+    for (const id of removing) if (!due.has(id)) begun++
+    // What has begun counts until it has happened, even if the source lists it again meanwhile (law 7).
+    const count = due.size === 0 ? 0 : due.size + begun
+    return judge({ count, unexplained }, options.removable(), recent, options.now(), options.guard)
   }
 
   return {
@@ -117,7 +125,14 @@ export const make = (options: Options): DueRemovals => {
         update(id)
       }
     },
+    begins: (id) => {
+      if (!isApproved(id)) removing.add(id)
+    },
+    fails: (id) => {
+      removing.delete(id)
+    },
     happened: (id, at) => {
+      removing.delete(id)
       // From here on it counts as recent, and no more as due: never as both, or the guard would trip over it.
       put(id, undefined)
       const wasApproved = isApproved(id)

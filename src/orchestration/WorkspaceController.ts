@@ -330,7 +330,10 @@ export const make = (options: Options) =>
     /** Ends the monitoring, then lets the desired state forget: in this order, so that a crash repeats it (law 6). */
     const remove = (id: string, because: "deleted" | "absent" | "not-owner") =>
       Effect.gen(function* () {
-        const outcome = yield* orchestrator.stopMonitoring(id)
+        if (because !== "not-owner") due.begins(id)
+        const outcome = yield* Effect.onError(orchestrator.stopMonitoring(id), () =>
+          Effect.sync(() => due.fails(id))
+        )
         const now = yield* Clock.currentTimeMillis
         if (because !== "not-owner") {
           if (due.happened(id, now)) yield* state.removals.record(now, now - options.guard.windowMs)
