@@ -81,7 +81,8 @@ const runInline = async (text: string, path: string, shell: Shell) => {
       .replaceAll(/\[?<id>\]?/g, "amber")
       .replaceAll(/<[\w-]+>/g, "anything")
       .replaceAll("…", "something")
-    const done = await shell.run(world, concrete, INLINE_WITHIN_MS)
+    // In a folder that goes with the shell: some write a file where they are run.
+    const done = await shell.run(world, `cd "$CURL_HOME"\n${concrete}`, INLINE_WITHIN_MS)
     ran += 1
     const isUsage = done.exit === EXIT_USAGE && USAGE.test(done.printed)
     if (isUsage || done.exit === 127) failed(path, `\`${command}\` is no command`, done.printed)
@@ -94,7 +95,8 @@ for (const path of DOCUMENTS) {
   const blocks = blocksOf(path, text)
   const printed = await runBlocks(path, blocks, shell)
   if (printed.size > 0) {
-    if ((await readFile(path, "utf8")) !== text) throw new Error(`${path} was changed meanwhile: run it again`)
+    if ((await readFile(path, "utf8")) !== text)
+      throw new Error(`${path} was changed meanwhile: run it again`)
     await writeFile(path, withPrinted(text, blocks, printed))
   }
   if (only === undefined) await runInline(text, path, shell)

@@ -105,11 +105,14 @@ export const countOf = ({ commands }: Block): number =>
     .split("\n")
     .filter((line) => line.trim() !== "" && !line.trim().startsWith("#")).length
 
-/** The commands of ours within sentences and tables: `wso explain <id>`. */
+/** The commands of ours within sentences and tables (`wso explain <id>`), and in the examples of ```console blocks. */
 export const inlineCommandsOf = (text: string): ReadonlySet<string> => {
   const prose = text.replaceAll(/^ *```[\s\S]*?^ *```/gm, "").replaceAll(/<!--[\s\S]*?-->/g, "")
+  const examples = [...text.matchAll(/^ *\$ (wso .+)$/gm)]
   return new Set(
-    [...prose.matchAll(/`((?:wso|curl) [^`]+)`/g)].map(([, command = ""]) => command.replaceAll("\\|", "|"))
+    [...prose.matchAll(/`((?:wso|curl) [^`]+)`/g), ...examples].map(([, command = ""]) =>
+      command.replaceAll("\\|", "|").replaceAll("\n", " ")
+    )
   )
 }
 

@@ -13,6 +13,7 @@ import { eventNames } from "../../src/stores/workspaceEvents.ts"
 import { HandlerServer } from "../../test/integration/messages/HandlerServer.ts"
 import { Client } from "../../test/integration/stores/LiveStoreHarness.ts"
 import { authClient } from "../../test/support/AuthClient.ts"
+import { startCollectors } from "../../test/support/Collectors.ts"
 import { eventually } from "../../test/support/Eventually.ts"
 import { freePort, temporaryFolder } from "../../test/support/Program.ts"
 import { startServer, type RunningServer } from "../../test/support/RunningServer.ts"
@@ -254,6 +255,24 @@ const parked = async (): Promise<World> => {
   }
 }
 
+/** With a collector of spans and a Sentry that listen. */
+const traced = async (): Promise<World> => {
+  const collectors = await startCollectors()
+  const environment = {
+    ...NEVER,
+    SENTRY_DSN: collectors.dsn,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collectors.otlpEndpoint
+  }
+  const inner = await scripted({ environment })()
+  return {
+    ...inner,
+    [Symbol.asyncDispose]: async () => {
+      await inner[Symbol.asyncDispose]()
+      await collectors[Symbol.asyncDispose]()
+    }
+  }
+}
+
 /** By the name that the documents use. */
 export const states: Readonly<Record<string, () => Promise<World>>> = {
   /** Eight workspaces, all monitored; only runs by hand take place. */
@@ -391,6 +410,7 @@ export const states: Readonly<Record<string, () => Promise<World>>> = {
     return world(url, { PORT: "three thousand", STORE_DRIVER: "postgres" }, () => Promise.resolve())
   },
   parked,
+  traced,
   /** Both Workers, and a server with real stores. */
   workers: withWorkers(),
   /** The same, and the Auth Worker sends no webhooks. */
