@@ -300,7 +300,6 @@ describe("a lockdown", () => {
     expect(Schema.is(LockdownAnswer)(await bodyOf(await ask(url, "POST", { reason: "leak" })))).toBe(true)
     for (const path of [
       "/webhooks/workspaces",
-      "/chatops/discord",
       "/admin/reconcile",
       "/admin/reconcile?dryRun=true",
       "/admin/pause",
