@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type * as Backoff from "./Backoff.ts"
-import { letTurn } from "./EventLoop.ts"
+import { makeTurns } from "./EventLoop.ts"
 import { guardHook } from "./internal/hook.ts"
 import { MAX_SLEEP_MS, monotonicMs } from "./internal/time.ts"
 import { Waiters } from "./internal/Waiters.ts"
@@ -117,10 +117,7 @@ export interface Controller {
   readonly snapshot: (limit: number) => Effect.Effect<ReadonlyArray<KeyView>>
 }
 
-/**
- * After so many reconciles, of all workers together, each of them lets the event loop turn: if one alone did, the others
- * would keep it.
- */
+/** After so many reconciles, of all workers together, the event loop turns: some milliseconds. */
 const RECONCILES_PER_TURN = 256
 
 /** One worker fiber, and what it has in its hand. */
@@ -204,10 +201,7 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
     const nothingToWatch = () =>
       ![...workers].some(({ startedAt, overdue }) => startedAt !== undefined && !overdue)
 
-    let sinceTurn = 0
-    const turn = Effect.map(letTurn, () => {
-      sinceTurn = 0
-    })
+    const turns = makeTurns(RECONCILES_PER_TURN)
 
     const runWorker = (worker: Worker): Effect.Effect<void, never, R> =>
       Effect.uninterruptibleMask((restore) => {
@@ -240,7 +234,8 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
             return Effect.void
           }
           const worked = work(taken.value)
-          return ++sinceTurn < RECONCILES_PER_TURN ? worked : Effect.zipRight(worked, turn)
+          const turn = turns.step()
+          return turn === undefined ? worked : Effect.zipRight(worked, turn)
         })
         return Effect.whileLoop({
           while: () => !worker.retired,

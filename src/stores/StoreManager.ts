@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { letTurn } from "../controller/EventLoop.ts"
+import { makeTurns } from "../controller/EventLoop.ts"
 import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
 import * as Tracing from "../telemetry/Tracing.ts"
 import { startNow, startNowIn } from "./internal/startNow.ts"
@@ -70,8 +70,8 @@ export const FLAPPING_WINDOW_MS = 600_000
 const STATUS_HISTORY = 20
 /** How many stores are closed at once when the manager ends. */
 const CLOSE_CONCURRENCY = 32
-/** Of the stores that each of those closes, after how many the event loop has its turn. */
-const CLOSES_PER_TURN = 32
+/** After how many of them the event loop has its turn. */
+const CLOSES_PER_TURN = 512
 
 export class StoreManager extends Context.Tag("workspace-orchestrator/stores/StoreManager")<
   StoreManager,
@@ -408,8 +408,8 @@ export const make = (options: Options) =>
       }).pipe(Effect.exit)
 
     /** Several of these share the stores among them; a fiber for each store would cost more than closing it. */
+    const turns = makeTurns(CLOSES_PER_TURN)
     const closeFrom = (left: Iterator<Record>) => {
-      let untilTurn = CLOSES_PER_TURN
       let next = left.next()
       return Effect.whileLoop({
         while: () => next.done !== true,
@@ -417,9 +417,8 @@ export const make = (options: Options) =>
           if (next.done === true) return Effect.void
           const closed = closeOne(next.value)
           next = left.next()
-          if (--untilTurn > 0) return closed
-          untilTurn = CLOSES_PER_TURN
-          return Effect.zipRight(closed, letTurn)
+          const turn = turns.step()
+          return turn === undefined ? closed : Effect.zipRight(closed, turn)
         },
         step: () => undefined
       })
