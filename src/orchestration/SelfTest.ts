@@ -8,6 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -82,12 +83,22 @@ export const make = Effect.gen(function* () {
       })
     )
 
-  /** Goes on behind when it takes too long; says whether it has ended. */
+  /**
+   * Goes on behind when it takes too long; says whether it has ended. Whoever cleans must not be interrupted, so the waiting
+   * happens in a fiber that can be: else the timeout would wait for what it is to end.
+   */
   const clean = (scope: Scope.CloseableScope) =>
     Scope.close(scope, Exit.void).pipe(
       Effect.zipRight(driver.purge(SELF_TEST_STORE_ID)),
-      Effect.disconnect,
-      Effect.timeoutOption(CLOSE_TIMEOUT_MS),
+      Effect.forkDaemon,
+      Effect.flatMap((cleaning) =>
+        Fiber.join(cleaning).pipe(
+          Effect.timeoutOption(CLOSE_TIMEOUT_MS),
+          Effect.interruptible,
+          Effect.forkDaemon
+        )
+      ),
+      Effect.flatMap(Fiber.join),
       Effect.map(Option.isSome)
     )
 

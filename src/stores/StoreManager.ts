@@ -278,8 +278,12 @@ export const make = (options: Options) =>
      * Closes a scope, or gives it up after a while. Whoever closes must not be interrupted, so the waiting happens in
      * fibers that can be: else the timeout would wait for what it is to end.
      */
-    const closeInTime = (storeId: string, scope: Scope.CloseableScope): Effect.Effect<void> =>
-      Effect.flatMap(startNow(Scope.close(scope, Exit.void)), (closing) => {
+    const closeInTime = (
+      storeId: string,
+      scope: Scope.CloseableScope,
+      because: Exit.Exit<unknown, unknown>
+    ): Effect.Effect<void> =>
+      Effect.flatMap(startNow(Scope.close(scope, because)), (closing) => {
         const startedAt = clock.unsafeCurrentTimeMillis()
         const closed = closing.unsafePoll()
         if (closed !== null) return reportBadClose(storeId, closed, startedAt)
@@ -295,7 +299,7 @@ export const make = (options: Options) =>
     const release = (record: Record): Effect.Effect<void> =>
       Effect.suspend(() => {
         const scope = takeOut(record)
-        return scope === undefined ? Effect.void : closeInTime(record.storeId, scope)
+        return scope === undefined ? Effect.void : closeInTime(record.storeId, scope, Exit.void)
       })
 
     const openTimeout = (storeId: string) =>
@@ -350,7 +354,8 @@ export const make = (options: Options) =>
       record.lastError =
         exit.cause._tag === "Fail" ? exit.cause.error.message : "The store's driver has failed unexpectedly"
       return Effect.zipRight(
-        Scope.close(scope, exit),
+        // In time, too: what failed to open may also fail to close, and would keep its hand for ever (law 4).
+        closeInTime(record.storeId, scope, exit),
         Effect.suspend(() => {
           noteStatus(record, clock.unsafeCurrentTimeMillis())
           return exit
