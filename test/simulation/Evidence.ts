@@ -40,6 +40,15 @@ interface Listing {
   isWhole: boolean
 }
 
+type Changes = Extract<Told, { readonly _tag: "Changes" }>["changes"]
+
+/** A feed under way: the pages so far, and where the next one begins. */
+interface Feed {
+  readonly since: number
+  readonly changes: Array<Changes[number]>
+  next: number
+}
+
 export class Evidence {
   /** Everything that the source has spoken of, and that is not removed. */
   private known = new Map<string, Knowledge>()
@@ -49,6 +58,7 @@ export class Evidence {
   private savedRevision: number | null = null
   private environmentId: string | null = null
   private listing: Listing | undefined
+  private feed: Feed | undefined
   /** Revision of the newest list, for whoever is told that it has not changed. */
   private offersGet = false
   /** When the newest acceptable answer came, in the world's time and on the wall clock. */
@@ -135,8 +145,17 @@ export class Evidence {
     this.noteSize(wall)
   }
 
-  private hearChanges(feed: Extract<Told, { readonly _tag: "Changes" }>, now: number, wall: number): void {
-    if (this.revision !== null && feed.since < this.revision) return this.hearExplanation(feed)
+  private hearChanges(page: Extract<Told, { readonly _tag: "Changes" }>, now: number, wall: number): void {
+    if (this.feed === undefined || this.feed.next !== page.since) {
+      this.feed = { since: page.since, changes: [], next: page.since }
+    }
+    const { feed } = this
+    feed.changes.push(...page.changes)
+    feed.next = page.changes.at(-1)?.revision ?? page.since
+    // Taken in as a whole, or not at all.
+    if (page.hasMore) return
+    this.feed = undefined
+    if (this.revision !== null && feed.since < this.revision) return this.hearExplanation(feed.changes)
     for (const { instanceId, kind } of feed.changes) {
       if (kind === "upsert") this.list(instanceId)
       else {
@@ -146,13 +165,13 @@ export class Evidence {
       }
     }
     this.acceptedAt = now
-    if (!feed.hasMore) this.revision = feed.revision
+    this.revision = page.revision
     this.noteSize(wall)
   }
 
   /** A feed that begins before the newest list only says why something is missing from that list. */
-  private hearExplanation(feed: Extract<Told, { readonly _tag: "Changes" }>): void {
-    const last = new Map(feed.changes.map(({ instanceId, kind }) => [instanceId, kind]))
+  private hearExplanation(changes: Changes): void {
+    const last = new Map(changes.map(({ instanceId, kind }) => [instanceId, kind]))
     for (const [id, kind] of last) {
       const knowledge = this.known.get(id)
       if (kind === "delete" && knowledge !== undefined && knowledge.missing > 0) {
@@ -212,6 +231,7 @@ export class Evidence {
       })
     }
     this.listing = undefined
+    this.feed = undefined
     this.removals = [...this.savedRemovals]
     this.revision =
       this.savedRevision === null || this.revision === null

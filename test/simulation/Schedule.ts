@@ -2,6 +2,7 @@
  * What happens to the world and when, decided by a seed before it begins: the users' work, the faults, and the moments at
  * which the laws about the whole are checked. A schedule is plain data, so that a failing one can be made smaller.
  */
+import { SELF_TEST_STORE_ID } from "../../src/orchestration/SelfTest.ts"
 import { Seeded } from "./Seeded.ts"
 import type { Interleaving } from "./SeededScheduler.ts"
 import type { Settings } from "./ServerGraph.ts"
@@ -219,7 +220,12 @@ class Planner {
       case "stop":
         return { kind, downMs: random.pick([0, random.int(2_000), this.duration()]) }
       case "store-fault":
-        return { kind, ids: this.some(6), fault: random.pick(storeFaults), ms: this.duration() }
+        return {
+          kind,
+          ids: random.chance(0.15) ? [SELF_TEST_STORE_ID] : this.some(6),
+          fault: random.pick(storeFaults),
+          ms: this.duration()
+        }
       case "kill":
         return { kind, id: this.one() }
       case "cut":

@@ -44,6 +44,8 @@ const operator = { name: "ada", address: "127.0.0.1" }
 /** A store that is deaf for so long is opened afresh, as in src/server.ts. */
 const DISCONNECTED_LIMIT_MS = 120_000
 const GIVEN_UP_AFTER_MS = 15_000
+/** A self-test may delete, open, read, close and delete its store, and each takes 30 s at most. */
+const SELF_TEST_MS = 150_000
 
 interface Happening {
   readonly at: number
@@ -299,10 +301,7 @@ class World {
           () => undefined
         )
       case "self-test":
-        return life?.ask(
-          ({ administration }) => administration.selfTest,
-          () => undefined
-        )
+        return this.selfTest()
       case "heal":
         return this.heal()
       case "expect-converged":
@@ -332,6 +331,22 @@ class World {
           () => `a webhook was answered after ${tookMs} ms`
         )
       }
+    )
+  }
+
+  /** Whatever the driver does, whoever asked is told. */
+  private selfTest(): void {
+    const { life } = this
+    let isAnswered = false
+    life?.ask(
+      ({ administration }) => administration.selfTest,
+      () => {
+        isAnswered = true
+      }
+    )
+    if (life?.state !== "running") return
+    this.later(SELF_TEST_MS, () =>
+      this.laws.check(4, isAnswered || life.state !== "running", () => "a self-test was not answered")
     )
   }
 

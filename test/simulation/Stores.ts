@@ -27,6 +27,7 @@ export const storeFaults = [
   "short-lived",
   "slow-close",
   "hanging-close",
+  "fail-and-hang",
   "close-defect",
   "slow-purge"
 ] as const
@@ -227,7 +228,7 @@ export class Stores {
       yield* Effect.sleep(this.random.int(this.latencies.openMs + 1))
       const fault = this.faultOf(storeId)
       if (fault === "hang") return yield* Effect.async<never>(() => undefined)
-      if (fault === "fail") {
+      if (fault === "fail" || fault === "fail-and-hang") {
         return yield* failed(this.random.pick(["rejected", "corrupt", "driver"]), "made to fail")
       }
       if (fault === "defect") return yield* Effect.die(new Error(`${SIMULATED} defect of the driver`))
@@ -273,12 +274,17 @@ export class Stores {
       yield* Effect.sleep(this.random.int(this.latencies.closeMs + 1))
       if (fault === "slow-close") yield* Effect.sleep(this.random.int(2 * GIVEN_UP_AFTER_MS))
       // Until somebody mends it: a close that never ends would keep its store from ever being opened again.
-      while (this.faultOf(storeId) === "hanging-close") yield* Effect.sleep(1_000)
+      while (this.hangsOnClose(storeId)) yield* Effect.sleep(1_000)
       life.stores.claims.delete(storeId)
       life.stores.closes++
       life.touch("store", `closed ${storeId}`)
       if (fault === "close-defect") yield* Effect.die(new Error(`${SIMULATED} defect of a close`))
     })
+  }
+
+  private hangsOnClose(storeId: string): boolean {
+    const fault = this.faultOf(storeId)
+    return fault === "hanging-close" || fault === "fail-and-hang"
   }
 
   /** The server has waited long enough for it to close. */
