@@ -294,11 +294,13 @@ export class Evidence {
     return undefined
   }
 
-  /** Whether a removal now, beside those of the window, would stay within the guard's limit. */
+  /** Whether the removals that are due now, beside those of the window, would stay within the guard's limit. */
   hasRoom(wall: number): boolean {
     const { alwaysAllowed, allowedRatio, windowMs } = this.rules
     const recent = this.removals.filter((at) => at > wall - windowMs).length
-    return recent + 1 <= Math.max(alwaysAllowed, Math.floor(this.known.size * allowedRatio))
+    // The guard judges all that are due together.
+    const due = [...this.known.values()].filter(({ isDeleted, missing }) => isDeleted || missing > 0).length
+    return recent + Math.max(1, due) <= Math.max(alwaysAllowed, Math.floor(this.known.size * allowedRatio))
   }
 
   /** It has been removed: the source must speak of it again. */

@@ -260,8 +260,9 @@ export class Source {
     const hidden = this.sick("partial")?.hides
     if (hidden !== undefined) ids = ids.filter((id) => !hidden.has(id))
     if (this.sick("empty-list") !== undefined) ids = []
+    const isTruncated = this.sick("truncated") !== undefined
     // Content that is not that of the revision has a tag of its own: a tag that lies could never be found out.
-    const tag = `"r${revision} ${ids.length}"`
+    const tag = `"r${revision} ${isTruncated ? "truncated" : ids.join()}"`
     if (profile.revision && !isForeign && knownTag === tag) {
       return { status: 304, body: "", told: { _tag: "NotModified" } }
     }
@@ -271,7 +272,6 @@ export class Source {
     const nextCursor = pageSize !== null && from + page.length < ids.length ? (page.at(-1) ?? null) : null
     // What a list hides it does not count either: such a list can only be told by what it lacks.
     const announced = profile.total ? (hidden === undefined && ids.length > 0 ? total : ids.length) : null
-    const isTruncated = this.sick("truncated") !== undefined
     const rows = isTruncated ? page.slice(0, Math.floor(page.length / 2)) : page
     const isMalformed = this.sick("malformed-row") !== undefined
     const isRenamed = this.sick("renamed-field") !== undefined

@@ -3,7 +3,7 @@
  *   npm run simulate -- --seed N [--trace] [--save]    one seed; a failure is made smaller, and shown as a regression
  *   npm run simulate -- --regression NAME [--trace]    a schedule of Regressions.ts
  *   npm run simulate -- --seeds N [--from M]           N seeds from M on
- *   npm run simulate -- --hours H [--from M]           for so long
+ *   npm run simulate -- --hours H [--from M]           for so long; with --first, until something fails
  */
 import { randomInt } from "node:crypto"
 import { parseArgs } from "node:util"
@@ -27,7 +27,8 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     seeds: { type: "string" },
     hours: { type: "string" },
-    from: { type: "string" }
+    from: { type: "string" },
+    first: { type: "boolean", default: false }
   }
 })
 
@@ -59,7 +60,7 @@ const runMany = (from: number, goesOn: (seeds: number) => boolean): boolean => {
     totals.add(outcome)
     if (outcome.violations.length > 0) {
       console.log(failureReport(String(seed), outcome))
-      if (totals.failures >= MAX_FAILURES) break
+      if (values.first || totals.failures >= MAX_FAILURES) break
     }
     if (performance.now() - startedAt > nextLine) {
       console.log(totals.line(seconds()))
