@@ -612,6 +612,21 @@ const runtime: Row = {
         stacked: true
       }
     ),
+    time(
+      "Lines of the log, by level",
+      "ops",
+      [{ expr: rate("wso_log_messages_total", "level"), legend: "{{level}}" }],
+      { description: "`fatal` and `error` are worth reading; `warn` in numbers too.", stacked: true }
+    ),
+    time(
+      "Reports to Sentry and spans to the collector",
+      "ops",
+      [
+        { expr: rate("wso_error_reports_total", "result"), legend: "errors {{result}}" },
+        { expr: rate("wso_trace_exports_total", "result"), legend: "spans {{result}}" }
+      ],
+      { description: "Empty where neither is configured.", stacked: true }
+    ),
     now(
       "Newest backup of the state",
       "dateTimeFromNow",
@@ -735,6 +750,21 @@ const removals: Row = {
         alerts: ["WsoAuditChainBroken"],
         goodFrom: 1
       }
+    ),
+    time("Age of the secrets", "s", [{ expr: of("wso_secret_age_seconds"), legend: "{{secret}} {{slot}}" }], {
+      description: "Over restarts. The deployment guide has the steps of a rotation."
+    }),
+    time(
+      "Invariants that did not hold",
+      "short",
+      [{ expr: `sum by (name) (increase(${of("wso_invariant_violations_total")}[1h]))`, legend: "{{name}}" }],
+      { description: "When `wso verify --deep` looked.", warnAt: 1 }
+    ),
+    time(
+      "Commands from a chat",
+      "ops",
+      [{ expr: rate("wso_chatops_commands_total", "command, result"), legend: "{{command}} {{result}}" }],
+      { description: "By how they ended; empty where no chat is connected.", stacked: true }
     ),
     time(
       "Closings",

@@ -38,7 +38,8 @@ const named = (ids: ReadonlyArray<string>): string =>
     : `${ids.slice(0, MAX_NAMED).join(", ")} and ${ids.length - MAX_NAMED} more`
 
 const invariant = (name: string, holds: boolean, detail: string): Invariant => {
-  if (!holds) violations(name).add()
+  // Shown from the first look on, so that an alert sees the first violation.
+  violations(name).add(holds ? 0 : 1)
   return { name, holds, detail }
 }
 

@@ -41,6 +41,7 @@ const exports = counters(
   "Batches of spans for the collector, by what came of them",
   ["result"]
 )
+for (const result of ["sent", "failed"]) exports(result)
 
 /** fetch, with a deadline and a bound, and a word in the log when spans are lost. */
 const boundedClient = Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { eventually } from "./Eventually.ts"
-import { temporaryFolder } from "./Program.ts"
+import { freePort, temporaryFolder } from "./Program.ts"
 import { startServer } from "./RunningServer.ts"
 import { startSickAuthWorker } from "./SickAuthWorker.ts"
 
@@ -16,6 +16,7 @@ const LATE = [
  * and for something right, has made a backup and has failed once.
  */
 export const everyMetric = async (): Promise<string> => {
+  const nobody = await freePort()
   await using folder = await temporaryFolder()
   await using source = await startSickAuthWorker(["one-workspace", "another-workspace"])
   await using server = await startServer({
@@ -23,7 +24,11 @@ export const everyMetric = async (): Promise<string> => {
     AUTH_WORKER_INTERNAL_URL: source.url,
     SERVER_BYPASS_TOKEN: source.token,
     WEBHOOK_SECRET: "a-webhook-secret-of-the-metrics",
-    WORKSPACE_RECONCILE_INTERVAL_MS: "500"
+    WORKSPACE_RECONCILE_INTERVAL_MS: "500",
+    // Nobody listens there: what could not be delivered is counted as well.
+    SENTRY_DSN: `http://key@127.0.0.1:${nobody}/1`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${nobody}`,
+    CHATOPS_DISCORD_PUBLIC_KEY: "0".repeat(64)
   })
   const { url } = server.client
   await eventually("both are monitored", async () => (await server.client.monitored()).length === 2)
@@ -33,6 +38,7 @@ export const everyMetric = async (): Promise<string> => {
   await fetch(`${url}/webhooks/workspaces`, { method: "POST", headers: json, body: "{}" })
   await fetch(`${url}/admin/reconcile`, { method: "POST", headers: administrator })
   await fetch(`${url}/admin/backups`, { method: "POST", headers: { ...administrator, ...json }, body: "{}" })
+  await fetch(`${url}/admin/verify`, { method: "POST", headers: administrator })
   source.fallIll("answers 500")
   return await eventually("what comes late is there", async () => {
     const text = await (await fetch(`${url}/metrics`)).text()
