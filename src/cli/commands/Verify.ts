@@ -14,7 +14,7 @@ import { failed, type Finding, findingsText, hasFailed, ok } from "../Findings.t
 import { Screen } from "../Screen.ts"
 import { summaries } from "../summaries.ts"
 import { count, duration, parseDuration } from "../Words.ts"
-import type { ClientError, WsoClient } from "../WsoClient.ts"
+import type { ClientError, ServerRefused, WsoClient } from "../WsoClient.ts"
 
 /** A server that has just been started gets until the timeout; it is asked this often. */
 const LOOK_EVERY = "250 millis"
@@ -44,7 +44,7 @@ const authWorkerUrl = Options.text("auth-worker-url").pipe(
 )
 
 /** Asks again until the check holds or the time is over; then it is what it was last. */
-const inTime = (check: Effect.Effect<Finding>, deadline: number): Effect.Effect<Finding> =>
+const inTime = <E>(check: Effect.Effect<Finding, E>, deadline: number): Effect.Effect<Finding, E> =>
   Effect.gen(function* () {
     for (;;) {
       const finding = yield* check
@@ -53,11 +53,17 @@ const inTime = (check: Effect.Effect<Finding>, deadline: number): Effect.Effect<
     }
   })
 
+/** What the server did not answer, as a finding; but a wrong token is none: no waiting mends it, and each try counts. */
+const unanswered = (check: string, error: ClientError): Effect.Effect<Finding, ServerRefused> =>
+  error._tag === "ServerRefused" && (error.status === 401 || error.status === 403)
+    ? Effect.fail(error)
+    : Effect.succeed(failed(check, error.message))
+
 /** A check whose answer is that the server did not give one. One that cannot be reached at all is no finding. */
 const asked =
   (check: string) =>
-  (effect: Effect.Effect<Finding, ClientError>): Effect.Effect<Finding> =>
-    Effect.catchAll(effect, (error) => Effect.succeed(failed(check, error.message)))
+  (effect: Effect.Effect<Finding, ClientError>): Effect.Effect<Finding, ServerRefused> =>
+    Effect.catchAll(effect, (error) => unanswered(check, error))
 
 const version = (client: WsoClient, expected: Option.Option<string>) =>
   client
@@ -138,7 +144,7 @@ const invariants = (client: WsoClient) =>
     Effect.map(({ value }) =>
       value.invariants.map(({ detail, holds, name }) => (holds ? ok : failed)(name, detail))
     ),
-    Effect.catchAll((error) => Effect.succeed([failed("invariants", error.message)]))
+    Effect.catchAll((error) => Effect.map(unanswered("invariants", error), (finding) => [finding]))
   )
 
 const credentials: Effect.Effect<Canary.Credentials, WrongUsage> = Config.redacted("WSO_CANARY_TOKEN").pipe(

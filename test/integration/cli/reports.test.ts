@@ -109,6 +109,12 @@ describe("wso verify", () => {
     expect([deep.code, deep.out]).toEqual([1, expect.stringMatching(/state-database +failed +row 3 missing/)])
   })
 
+  it("ends at once with a wrong token, which it would else try until the address is shut out", async () => {
+    const url = await started({ isProduction: true, operations: converged })
+    const { code, out, said } = await wso(url, "verify", "--token", "wrong", "--timeout", "60s")
+    expect([code, out, said]).toEqual([4, "", containing("The admin token is missing or wrong")])
+  })
+
   it("takes no timeout that is none", async () => {
     expect((await wso(await started(), "verify", "--timeout", "soon")).code).toBe(2)
   })
