@@ -65,6 +65,16 @@ const told = (incident: Incident, now: number): Incident => ({
   told: incident.told + 1
 })
 
+/**
+ * Whether that much time lies between. A wall clock that was set back to before `since` cannot say, and must not silence
+ * anybody for as long as it was ahead.
+ */
+const hasPassed = (since: number | null, now: number, ms: number): boolean =>
+  since === null || now < since || now - since >= ms
+
+/** Since when something is so; a clock that was set back begins it anew. */
+const sinceWhen = (since: number | null, now: number): number => Math.min(since ?? now, now)
+
 /** One look at the loop. */
 export interface Look {
   /** Milliseconds since the epoch. */
@@ -93,8 +103,8 @@ export const step = (
   }
 
   const inTrouble = (page: Page, trouble: Trouble): Page => {
-    const troubleSince = page.troubleSince ?? now
-    const mayTell = page.toldAt === null || now - page.toldAt >= minIntervalMs
+    const troubleSince = sinceWhen(page.troubleSince, now)
+    const mayTell = hasPassed(page.toldAt, now, minIntervalMs)
     const calmer = { troubleSince, calmSince: null }
     if (page.open !== null) {
       const current = { ...page.open, ...figuresOf(trouble) }
@@ -104,7 +114,7 @@ export const step = (
       const open = tell("updated", { ...current, fingerprint: trouble.fingerprint })
       return { ...calmer, open, toldAt: now }
     }
-    const since = trouble.since ?? troubleSince
+    const since = trouble.since === null || trouble.since > now ? troubleSince : trouble.since
     if (!mayTell || now - since < bounds[trouble.kind]) return { ...page, ...calmer }
     const open = tell("opened", {
       id: idOf(trouble.kind, now),
@@ -122,8 +132,8 @@ export const step = (
 
   const withoutTrouble = (page: Page): Page => {
     if (page.open === null || !isWhole) return { ...page, troubleSince: null, calmSince: null }
-    const calmSince = page.calmSince ?? now
-    const mayTell = page.toldAt === null || now - page.toldAt >= minIntervalMs
+    const calmSince = sinceWhen(page.calmSince, now)
+    const mayTell = hasPassed(page.toldAt, now, minIntervalMs)
     if (!mayTell || now - calmSince < minIntervalMs) return { ...page, troubleSince: null, calmSince }
     tell("resolved", { ...page.open, resolvedAt: now })
     return { ...blank, toldAt: now }

@@ -101,7 +101,8 @@ export const make = (webhook: NotificationWebhook.Options) =>
       const one = next()
       if (one === undefined) return yield* Queue.take(news)
       const waitMs = one.nextAttemptAt - (yield* Clock.currentTimeMillis)
-      if (waitMs <= 0) return yield* deliver(one)
+      // What is due later than that was put off before the clock was set back.
+      if (waitMs <= 0 || waitMs > BACKOFF.maxMs) return yield* deliver(one)
       yield* Effect.timeoutTo(Queue.take(news), {
         duration: waitMs,
         onSuccess: () => undefined,

@@ -88,6 +88,16 @@ describe("what is owed", () => {
     }).pipe(fresh)
   )
 
+  it.scoped("does not wait for a clock that was set back to catch up", () =>
+    Effect.gen(function* () {
+      const receiver = yield* receiving
+      const store = yield* IncidentStore
+      yield* store.record([], [owed("guard-1", "removal-guard", 500_000_000)])
+      const notifier = yield* Notifier.make({ url: receiver.url, secrets })
+      yield* found("it arrives", () => notifier.delivery().pending === 0)
+    }).pipe(fresh)
+  )
+
   it.scoped("is bounded: of more than a hundred the oldest are given up", () =>
     Effect.gen(function* () {
       const receiver = yield* receiving

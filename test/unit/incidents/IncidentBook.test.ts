@@ -64,6 +64,18 @@ describe("an incident", () => {
     expect(types()).toEqual(["opened"])
   })
 
+  it("is told of and resolved although the clock was set back by a year", () => {
+    const year = 365 * 86_400_000
+    const { look, types } = start()
+    for (let now = 0; now <= policy.minIntervalMs; now += 30_000) look(year + now, trouble("removal-guard"))
+    look(0, trouble("removal-guard", "another plan"))
+    expect(types()).toEqual(["opened", "updated"])
+    for (let now = 0; now <= 2 * policy.minIntervalMs; now += 30_000) look(now)
+    expect(types()).toEqual(["opened", "updated", "resolved"])
+    for (let now = 0; now <= 2 * bounds.paused; now += 30_000) look(now, trouble("paused", "", year))
+    expect(types()).toEqual(["opened", "updated", "resolved", "opened"])
+  })
+
   it("forgets a trouble that went away before its bound", () => {
     const { look, types } = start()
     const half = bounds["circuit-open"] / 2
