@@ -31,6 +31,9 @@ const ERROR_WINDOW_MS = 60_000
 /** Subjects that are remembered; a forgotten one may be reported again. */
 const MAX_SUBJECTS = 10_000
 
+/** A wall clock that was set back to before `since` begins every wait anew, rather than to make it last for hours. */
+const isWithin = (since: number, now: number, ms: number): boolean => now >= since && now - since < ms
+
 interface Kind {
   windowStart: number
   inWindow: number
@@ -44,7 +47,7 @@ export const make = (): ReportBudget => {
   const kindOf = (key: string, now: number): Kind => {
     const kind = kinds.get(key) ?? { windowStart: now, inWindow: 0, heldBack: 0 }
     kinds.set(key, kind)
-    if (now - kind.windowStart < ERROR_WINDOW_MS) return kind
+    if (isWithin(kind.windowStart, now, ERROR_WINDOW_MS)) return kind
     kind.windowStart = now
     kind.inWindow = 0
     return kind
@@ -56,7 +59,7 @@ export const make = (): ReportBudget => {
       const ofSubject = `${ofKind}\n${subject}`
       const kind = kindOf(ofKind, now)
       const last = lastOfSubject.get(ofSubject) ?? -Infinity
-      if (now - last < SAME_SUBJECT_EVERY_MS || kind.inWindow >= MAX_OF_ERROR) {
+      if (isWithin(last, now, SAME_SUBJECT_EVERY_MS) || kind.inWindow >= MAX_OF_ERROR) {
         kind.heldBack++
         return { isAdmitted: false, heldBack: kind.heldBack }
       }

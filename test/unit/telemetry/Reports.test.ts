@@ -28,6 +28,13 @@ describe("the budget of reports", () => {
     expect(verdicts[10]).toEqual({ isAdmitted: true, heldBack: 9 })
   })
 
+  it("begins anew when the clock is set back, rather than to be silent until it has caught up", () => {
+    const budget = ReportBudget.make()
+    for (let store = 0; store < 10; store++) budget.ask(report(`ws-${store}`), 100 * MINUTE)
+    expect(budget.ask(report("ws-0"), 0)).toEqual({ isAdmitted: true, heldBack: 5 })
+    expect(budget.ask(report("ws-0"), MINUTE).isAdmitted).toBe(false)
+  })
+
   it("keeps other errors and other operations apart", () => {
     const budget = ReportBudget.make()
     for (let index = 0; index < 100; index++) budget.ask(report(`ws-${index}`), 0)
