@@ -30,7 +30,8 @@ export const make = Effect.gen(function* () {
     current: () => current,
     lock: (lockdown) =>
       Effect.suspend(() => {
-        if (current !== undefined) return Effect.succeed(current)
+        // Written again: the first time may have failed, and then a restart would end it.
+        if (current !== undefined) return Effect.as(store.save(current), current)
         current = lockdown
         locked.set(1)
         return Effect.as(store.save(lockdown), lockdown)

@@ -89,6 +89,27 @@ describe("a lockdown", () => {
       expect(yield* life(({ current }) => Effect.sync(current))).toBeUndefined()
     })
   )
+
+  it.effect("whose writing failed stands after a restart once it has been asked for again", () =>
+    Effect.gen(function* () {
+      const state = yield* Effect.provide(StateStore.StateStore, StateStore.layerMemory)
+      let isFull = true
+      const lockdownStore = {
+        ...state.lockdown,
+        save: (lockdown: StateStore.LockdownState) =>
+          Effect.suspend(() => (isFull ? Effect.void : state.lockdown.save(lockdown)))
+      }
+      const store = Layer.succeed(StateStore.StateStore, { ...state, lockdown: lockdownStore })
+      const life = Effect.provide(Lockdown.Lockdown, Layer.provide(Lockdown.layer, store))
+      const lockdown = { reason: "leak", actor: "ann", since: 5 }
+      const { lock } = yield* life
+      yield* lock(lockdown)
+      expect((yield* life).current()).toBeUndefined()
+      isFull = false
+      expect(yield* lock({ reason: "again", actor: "bob", since: 6 })).toEqual(lockdown)
+      expect((yield* life).current()).toEqual(lockdown)
+    })
+  )
 })
 
 describe("the age of a secret", () => {
