@@ -180,6 +180,8 @@ const withWorkers =
         WEBHOOK_SECRET,
         STORE_DATA_PATH: join(folder.path, "server"),
         STORE_DRIVER: "livestore",
+        // So that a busy machine does not change what a webhook is answered.
+        WEBHOOK_WAIT_MS: "30000",
         ...environment
       })
     )
