@@ -14,7 +14,7 @@ import * as Tracer from "effect/Tracer"
  * The fiber is nobody's child: whoever starts it also interrupts it.
  */
 export const startNow = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Fiber.RuntimeFiber<A, E>> =>
-  Effect.map(Effect.runtime<never>(), (runtime) => Runtime.runFork(runtime, effect))
+  Effect.map(Effect.runtime(), (runtime) => Runtime.runFork(runtime, effect))
 
 /**
  * `startNow` in a scope. Of the caller's context the fiber sees the span and nothing else: that is all it may ask for, and
@@ -24,7 +24,7 @@ export const startNowIn = <A, E>(
   scope: Scope.Scope,
   effect: Effect.Effect<A, E, Scope.Scope>
 ): Effect.Effect<Fiber.RuntimeFiber<A, E>> =>
-  Effect.map(Effect.runtime<never>(), ({ context, fiberRefs, runtimeFlags }) => {
+  Effect.map(Effect.runtime(), ({ context, fiberRefs, runtimeFlags }) => {
     const span = Context.getOption(context, Tracer.ParentSpan)
     const own = Context.make(Scope.Scope, scope)
     const seen = Option.isSome(span) ? Context.add(own, Tracer.ParentSpan, span.value) : own

@@ -85,7 +85,7 @@ describe("the watch over the audit trail", () => {
     Effect.gen(function* () {
       const records = chainOf(5)
       const forged = { ...entry(3), actor: "eve" }
-      records[2] = { seq: 3, ...forged, hash: hashOf(records[1]!.hash, 3, forged) }
+      records[2] = { seq: 3, ...forged, hash: hashOf(records.at(1)?.hash ?? GENESIS, 3, forged) }
       expect(yield* checked(records)).toBe(4)
     })
   )
