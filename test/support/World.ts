@@ -18,6 +18,7 @@ import { makeMemoryBackend } from "../../src/stores/MemoryBackend.ts"
 import * as MemoryDriver from "../../src/stores/MemoryDriver.ts"
 import * as MessageHandler from "../../src/stores/messages/MessageHandler.ts"
 import * as MessageLedger from "../../src/stores/messages/MessageLedger.ts"
+import { StoreDriver } from "../../src/stores/StoreDriver.ts"
 import * as StoreManager from "../../src/stores/StoreManager.ts"
 import * as DesiredState from "../../src/workspaces/DesiredState.ts"
 import * as SnapshotStore from "../../src/workspaces/SnapshotStore.ts"
@@ -35,6 +36,8 @@ export interface WorldOptions {
   readonly concurrency?: number
   readonly disabled?: string
   readonly webhookWaitMs?: number
+  /** Hears whose local data is deleted. */
+  readonly onPurge?: (storeId: string) => void
 }
 
 export const makeWorld = (options: WorldOptions = {}) => {
@@ -42,6 +45,19 @@ export const makeWorld = (options: WorldOptions = {}) => {
   const backend = makeMemoryBackend()
   const intervalMs = options.intervalMs ?? 60_000
   const disabled = Option.fromNullable(options.disabled)
+  const onPurge = options.onPurge ?? (() => undefined)
+  const driver = Layer.effect(
+    StoreDriver,
+    Effect.map(StoreDriver, ({ purge, ...others }) =>
+      StoreDriver.of({
+        ...others,
+        purge: (storeId) =>
+          Effect.tap(purge(storeId), () => {
+            onPurge(storeId)
+          })
+      })
+    )
+  ).pipe(Layer.provide(MemoryDriver.layer({ openMs: options.openMs ?? 0, backend })))
 
   const layer = Layer.unwrapEffect(
     Effect.gen(function* () {
@@ -102,7 +118,7 @@ export const makeWorld = (options: WorldOptions = {}) => {
         Layer.provide(directory.layer),
         Layer.provideMerge(Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer)),
         Layer.provide(options.state ?? Layer.merge(SnapshotStore.layerMemory, StateStore.layerMemory)),
-        Layer.provideMerge(MemoryDriver.layer({ openMs: options.openMs ?? 0, backend }))
+        Layer.provideMerge(driver)
       )
     })
   )

@@ -14,7 +14,6 @@ import { Operations } from "../../../src/orchestration/Operations.ts"
 import { WorkspaceOrchestrator } from "../../../src/orchestration/WorkspaceOrchestrator.ts"
 import { WorkspaceReconciler } from "../../../src/orchestration/WorkspaceReconciler.ts"
 import { StateDatabase } from "../../../src/persistence/StateDatabase.ts"
-import { StoreDriver } from "../../../src/stores/StoreDriver.ts"
 import { VirtualClock } from "../../unit/controller/VirtualClock.ts"
 import { makeWorld, type WorldOptions } from "../../support/World.ts"
 import { fillDisk, freeDisk, stateIn, temporaryFolder } from "./state.ts"
@@ -60,23 +59,17 @@ const makePlace = (options: WorldOptions) =>
   Effect.gen(function* () {
     const folder = yield* temporaryFolder
     const state = stateIn(folder)
-    const { backend, directory, layer } = makeWorld({ ...options, state })
     /** Which stores' local data was deleted, in order. */
     const purged: Array<string> = []
-    const purgingDriver = Layer.succeed(
-      StoreDriver,
-      StoreDriver.of({
-        name: "memory",
-        open: () => Effect.dieMessage("data retention opens nothing"),
-        purge: (storeId) =>
-          Effect.sync(() => {
-            expect(backend.claimed()).not.toContain(storeId)
-            purged.push(storeId)
-          })
-      })
-    )
+    const { backend, directory, layer } = makeWorld({
+      ...options,
+      state,
+      onPurge: (storeId) => {
+        expect(backend.claimed()).not.toContain(storeId)
+        purged.push(storeId)
+      }
+    })
     const server = DataRetention.layer({ retentionMs: RETENTION_MS }).pipe(
-      Layer.provide(purgingDriver),
       Layer.provideMerge(layer),
       Layer.provideMerge(state)
     )
