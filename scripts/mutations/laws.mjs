@@ -113,6 +113,11 @@ export const laws = [
     file: "src/orchestration/DueRemovals.ts",
     from: `if (what._tag === "Present") approved.delete(id)`,
     to: ``,
+    also: {
+      file: "src/orchestration/DueRemovals.ts",
+      from: `what._tag === "Absent" && what.absence.since <= approval.approvedAt`,
+      to: `what._tag === "Absent"`
+    },
     tests: byLife("a restart")
   },
   {
@@ -147,7 +152,7 @@ export const laws = [
     law: 8,
     title: "a failed opening keeps what it had acquired",
     file: "src/stores/StoreManager.ts",
-    from: `Scope.close(scope, exit),`,
+    from: `closeInTime(record.storeId, scope, exit),`,
     to: `Effect.void,`
   },
   {
@@ -205,7 +210,12 @@ export const laws = [
     title: "each resync works on every workspace",
     file: "src/orchestration/WorkspaceController.ts",
     from: `return observed._tag !== "Open" || !observed.connectivity.isConnected`,
-    to: `return true`
+    to: `return true`,
+    also: {
+      file: "src/orchestration/WorkspaceController.ts",
+      from: `if (isQuiet(id)) return false`,
+      to: ``
+    }
   },
   {
     law: 12,
