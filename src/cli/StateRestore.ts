@@ -17,6 +17,8 @@ export interface Restored {
   readonly path: string
   /** Where the state that was there is kept; null: there was none. */
   readonly aside: string | null
+  /** What is wrong with it all the same, in words. */
+  readonly problems: ReadonlyArray<string>
   readonly counts: Readonly<Record<string, number>>
   readonly snapshotFetchedAt: string | null
 }

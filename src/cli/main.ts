@@ -40,9 +40,10 @@ const stateRestore = Layer.succeed(StateRestore, {
                 ? `A server runs on ${dataPath}: stop it, restore, and start it again. Nothing was changed.`
                 : error.message
           }),
-        onSuccess: ({ aside, path, report: { counts, snapshot } }) => ({
+        onSuccess: ({ aside, path, report: { counts, problems, snapshot } }) => ({
           path,
           aside,
+          problems,
           counts,
           snapshotFetchedAt: snapshot?.fetchedAt ?? null
         })

@@ -11,7 +11,7 @@ import { StateStore } from "../orchestration/StateStore.ts"
 import { gauge } from "../telemetry/Metrics.ts"
 import { backupFolder, inspectFile, syncToDisk } from "./BackupFolder.ts"
 import { StateDatabase } from "./StateDatabase.ts"
-import { inspect } from "./StateInspection.ts"
+import { inspect, isWhole } from "./StateInspection.ts"
 
 export interface Options {
   /** The data folder (`STORE_DATA_PATH`); backups are kept in `backups` below it. */
@@ -101,7 +101,7 @@ const make = (options: Options) =>
         yield* Effect.yieldNow()
         return yield* step(() => {
           const report = inspectFile(partial)
-          if (!report.intact) throw new Error(`the copy is not whole: ${report.problems.join("; ")}`)
+          if (!isWhole(report)) throw new Error(`the copy is not whole: ${report.problems.join("; ")}`)
           syncToDisk(partial)
           renameSync(partial, folder.fileOf(id))
           folder.sync()

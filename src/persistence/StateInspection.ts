@@ -43,6 +43,16 @@ const UNREAD: Omit<StateReport, "problems"> = {
 /** A state that cannot be read at all. */
 export const unreadable = (problem: string): StateReport => ({ ...UNREAD, problems: [problem] })
 
+const brokenTrail = ({ firstBrokenSeq }: Verification): string =>
+  `The audit trail is broken at record ${firstBrokenSeq ?? "?"}`
+
+/**
+ * Whether the database is whole: nothing speaks against it but, perhaps, its audit trail. Somebody may have changed the
+ * trail long ago; a state that can no longer be backed up or restored for that would only add to the damage.
+ */
+export const isWhole = ({ audit, problems }: StateReport): boolean =>
+  problems.every((problem) => !audit.intact && problem === brokenTrail(audit))
+
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 const inspectReadable = (query: Query): StateReport => {
@@ -82,9 +92,7 @@ const inspectReadable = (query: Query): StateReport => {
   const problems = [
     ...faults,
     ...(schemaVersion === 0 ? ["It holds no state of this program"] : []),
-    ...(schemaVersion > 0 && !audit.intact
-      ? [`The audit trail is broken at record ${audit.firstBrokenSeq ?? "?"}`]
-      : [])
+    ...(schemaVersion > 0 && !audit.intact ? [brokenTrail(audit)] : [])
   ]
   return {
     intact: problems.length === 0,

@@ -12,6 +12,7 @@ import { join, resolve } from "node:path"
 import { AuditRecord, GENESIS, hashOf } from "../orchestration/Audit.ts"
 import type { StateReport } from "../orchestration/Backups.ts"
 import { backupFolder, inspectFile, syncToDisk } from "./BackupFolder.ts"
+import { isWhole } from "./StateInspection.ts"
 import { lock, setAside, STATE_FILE, type StateError } from "./StateDatabase.ts"
 
 /** Nothing was replaced. */
@@ -30,7 +31,7 @@ export interface Restored {
   readonly path: string
   /** Where the state that was there is kept; null: there was none. */
   readonly aside: string | null
-  /** What the backup holds. */
+  /** What the backup holds; its audit trail may be broken, and goes on as it is. */
   readonly report: StateReport
 }
 
@@ -115,7 +116,7 @@ export const restore = (
       catch: failed
     })
     const report = inspectFile(restoring)
-    if (!report.intact) {
+    if (!isWhole(report)) {
       rmSync(restoring, { force: true })
       return yield* new RestoreRefused({
         reason: "broken",

@@ -87,6 +87,7 @@ const restore = Command.make("restore", { dataPath, id }, (options) =>
         restored.snapshotFetchedAt === null
           ? "It holds no snapshot of the source."
           : `What it knows of the source is as of ${restored.snapshotFetchedAt}.`,
+        ...restored.problems.map((problem) => `Beware: ${problem}.`),
         "",
         "Next: start the server, then wso status. It reads the source anew; what came since is added, and what has gone",
         "is stopped only with evidence and past the removal guard (wso diff). wso backup create makes the next backup."

@@ -199,6 +199,33 @@ describe("a backup", () => {
   )
 })
 
+describe("a state whose audit trail somebody has changed", () => {
+  it.scopedLive("is backed up and restored as it is, and said to be broken", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const id = yield* life(folder, (parts) =>
+        Effect.gen(function* () {
+          yield* save(parts, "ws-a")
+          yield* parts.backups.create(actor)
+          parts.database.run("UPDATE audit SET actor = 'mallory'")
+          yield* Effect.sleep("2 millis")
+          const made = yield* parts.backups.create(actor)
+          const problems = ["The audit trail is broken at record 1"]
+          expect(yield* parts.backups.verify(made.id)).toMatchObject({ intact: false, problems })
+          yield* save(parts, "ws-b")
+          return made.id
+        })
+      )
+      expect((yield* restore(folder, id, "ada")).report.audit.firstBrokenSeq).toBe(1)
+      yield* life(folder, (parts) =>
+        Effect.map(idsIn(parts), (ids) => {
+          expect(ids).toEqual(["ws-a"])
+        })
+      )
+    })
+  )
+})
+
 describe("restoring", () => {
   it.scopedLive("is refused while a server has the folder, and changes nothing", () =>
     Effect.gen(function* () {
