@@ -5,6 +5,7 @@
 import Database from "libsql"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import { StateDatabase, type Value } from "../../src/persistence/StateDatabase.ts"
 import { migrations } from "../../src/persistence/migrations.ts"
 import type { Life } from "./Life.ts"
@@ -17,6 +18,8 @@ export interface DiskEvents {
   /** A snapshot has been saved whole. */
   readonly onSnapshotSaved: (life: Life) => void
 }
+
+const decodeIds = Schema.decodeUnknownSync(Schema.Array(Schema.Struct({ store_id: Schema.String })))
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
@@ -34,6 +37,8 @@ export class Disk {
   private readonly database = new Database(":memory:")
   private readonly statements = new Map<string, Database.Statement>()
   private readonly events: DiskEvents
+  /** The workspaces of which it has a row. */
+  private workspaces: ReadonlySet<string> = new Set()
 
   constructor(events: DiskEvents) {
     this.events = events
@@ -58,11 +63,10 @@ export class Disk {
     const written = (sql: string, values: ReadonlyArray<Value>): void => {
       const [first] = values
       const tell = () => {
-        if (typeof first === "string" && /^DELETE FROM workspace WHERE store_id/.test(sql)) {
-          this.events.onForgotten(life, first)
-        }
-        if (typeof first === "number" && /^INSERT INTO removal/.test(sql)) this.events.onRemoval(life, first)
+        if (typeof first === "number" && /^\s*INSERT INTO removal/.test(sql))
+          this.events.onRemoval(life, first)
         if (/^\s*INSERT INTO snapshot/.test(sql)) this.events.onSnapshotSaved(life)
+        if (/^\s*\w+ (FROM|INTO) workspace\b/.test(sql)) this.lookAtWorkspaces(life)
       }
       if (untold === undefined) tell()
       else untold.push(tell)
@@ -130,6 +134,15 @@ export class Disk {
         lastError: () => lastError
       })
     )
+  }
+
+  /** However it is written, a row that is gone is forgotten. */
+  private lookAtWorkspaces(life: Life): void {
+    const before = this.workspaces
+    this.workspaces = new Set(
+      decodeIds(this.all("SELECT store_id FROM workspace")).map((row) => row.store_id)
+    )
+    for (const id of before) if (!this.workspaces.has(id)) this.events.onForgotten(life, id)
   }
 
   private prepared(sql: string): Database.Statement {

@@ -27,6 +27,9 @@ interface Knowledge {
   readonly isTaken: boolean
 }
 
+/** Longer ago than this nobody has looked at what a nudge was about. */
+const LOOKED_AT_MS = 60_000
+
 const present: Knowledge = { missing: 0, since: null, isDeleted: false, isGone: null, isTaken: true }
 
 /** A listing under way: the pages so far. */
@@ -81,10 +84,6 @@ export class Evidence {
     return [...this.known]
       .filter(([, { isDeleted, isTaken, missing }]) => missing === 0 && !isDeleted && isTaken)
       .map(([id]) => id)
-  }
-
-  knows(id: string): boolean {
-    return this.known.has(id)
   }
 
   hear(told: Told, now: number, wall: number): void {
@@ -297,7 +296,8 @@ export class Evidence {
   /** Whether the removals that are due now, beside those of the window, would stay within the guard's limit. */
   hasRoom(wall: number): boolean {
     const { alwaysAllowed, allowedRatio, windowMs } = this.rules
-    const recent = this.removals.filter((at) => at > wall - windowMs).length
+    // What has just left the window held things up when they were looked at.
+    const recent = this.removals.filter((at) => at > wall - windowMs - LOOKED_AT_MS).length
     // The guard judges all that are due together.
     const due = [...this.known.values()].filter(({ isDeleted, missing }) => isDeleted || missing > 0).length
     return recent + Math.max(1, due) <= Math.max(alwaysAllowed, Math.floor(this.known.size * allowedRatio))

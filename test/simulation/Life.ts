@@ -12,6 +12,8 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
+import * as ReplayMap from "../../src/http/ReplayMap.ts"
+import type { NudgeOutcome } from "../../src/orchestration/Operations.ts"
 import type { Laws } from "./Laws.ts"
 import { type Interleaving, SeededScheduler } from "./SeededScheduler.ts"
 import { Seeded } from "./Seeded.ts"
@@ -44,6 +46,8 @@ export class Life {
   readonly clock: VirtualClock
   readonly scheduler: SeededScheduler
   readonly stores = new LifeStores()
+  /** Which webhooks it has had, as the HTTP handler of webhooks remembers them. */
+  readonly replays = ReplayMap.make<NudgeOutcome>()
   readonly bornAt: number
   state: "starting" | "running" | "stopping" | "ended" | "crashed" = "starting"
   parts: Parts | undefined

@@ -78,6 +78,7 @@ class World {
   private readonly freeSince = new Map<string, number>()
   private clockSetAt = -Infinity
   private isHealed = false
+  private webhooks = 0
   /** When the source last lost its last workspace. */
   private emptiedAt = -Infinity
   private operationsAtConvergence = 0
@@ -239,7 +240,7 @@ class World {
           event.hooks
         )
       case "nudge":
-        return this.nudge(event.id)
+        return this.nudge(event.id, `webhook-${++this.webhooks}`)
       case "illness":
         return this.source.fallIll({
           sickness: event.sickness,
@@ -314,14 +315,18 @@ class World {
   }
 
   private deliver(ids: ReadonlyArray<string>, hooks: ReadonlyArray<number>): void {
-    for (const id of ids) for (const delay of hooks) this.later(delay, () => this.nudge(id))
+    for (const id of ids) {
+      const webhookId = `webhook-${++this.webhooks}`
+      for (const delay of hooks) this.later(delay, () => this.nudge(id, webhookId))
+    }
   }
 
   /** A webhook: whatever it says, it is answered in time. */
-  private nudge(id: string): void {
+  private nudge(id: string, webhookId: string): void {
     const askedAt = this.time.now
-    this.life?.ask(
-      ({ operations }) => operations.nudge(id),
+    const { life } = this
+    life?.ask(
+      ({ operations }) => life.replays.once(webhookId, operations.nudge(id)),
       (exit) => {
         if (Exit.isInterrupted(exit)) return
         const tookMs = this.time.now - askedAt
@@ -503,8 +508,7 @@ class World {
   }
 
   private forgotten(storeId: string): void {
-    // Written once more is not forgotten once more.
-    if (this.plan.settings.pinned.includes(storeId) || !this.evidence.knows(storeId)) return
+    if (this.plan.settings.pinned.includes(storeId)) return
     if (!this.judged.delete(storeId)) this.judge(storeId, "is forgotten")
     this.evidence.forget(storeId)
   }
