@@ -86,6 +86,10 @@ export class Evidence {
       .map(([id]) => id)
   }
 
+  knows(id: string): boolean {
+    return this.known.has(id)
+  }
+
   hear(told: Told, now: number, wall: number): void {
     switch (told._tag) {
       case "Nothing":

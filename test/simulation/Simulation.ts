@@ -508,7 +508,8 @@ class World {
   }
 
   private forgotten(storeId: string): void {
-    if (this.plan.settings.pinned.includes(storeId)) return
+    // What was told just before it was forgotten may be taken in just after, and is then forgotten once more.
+    if (this.plan.settings.pinned.includes(storeId) || !this.evidence.knows(storeId)) return
     if (!this.judged.delete(storeId)) this.judge(storeId, "is forgotten")
     this.evidence.forget(storeId)
   }
