@@ -184,7 +184,7 @@ export const make = (options: Options) =>
     /** When the snapshot was how old, on a clock that only goes forward. */
     let aged = { at: monotonicMs(), ms: meta === undefined ? 0 : ageOfLoaded(meta.fetchedAt, clock) }
     let lastError: RefreshError | null = null
-    /** The newest revision that came from a list, not from the feed: only then may a list be conditional. */
+    /** The newest revision of which a list has brought nothing new: only then may the next one be conditional. */
     let listedRevision: string | null = null
 
     let generation = 0
@@ -234,6 +234,7 @@ export const make = (options: Options) =>
         }
         yield* refuseOlder(listing.revision)
         const touched = new Set<string>()
+        const isKnown = listing.revision === meta?.revision
         for (const id of listing.ids) set(id, null, touched)
         for (const [id, entry] of entries) {
           if (listing.ids.has(id)) continue
@@ -247,7 +248,8 @@ export const make = (options: Options) =>
           features: listing.features,
           fetchedAt: now
         }
-        listedRevision = listing.revision
+        // One answer may have lacked something that its tag vouches for; two that agree are believed (law 5).
+        listedRevision = touched.size === 0 && isKnown ? listing.revision : null
         return touched
       })
 
