@@ -466,18 +466,19 @@ export const make = (options: Options) =>
       kind: RefreshKind,
       asker: Option.Option<Tracer.AnySpan>
     ): Effect.Effect<void, RefreshError> =>
-      Effect.suspend(() => {
+      // Interrupted between the two, it would be a flight that never takes off, and that everybody waits for.
+      Effect.uninterruptibleMask((restore) => {
         if (flying === undefined) {
           const flight = makeFlight(kind, 0)
           flight.askers.push(...Option.toArray(asker))
           flying = flight
-          return Effect.zipRight(takeOff(flight), Deferred.await(flight.landed))
+          return Effect.zipRight(takeOff(flight), restore(Deferred.await(flight.landed)))
         }
         if (!flying.reading || waiting !== undefined) DirectoryMetrics.refreshShared()
-        if (!flying.reading) return join(flying, kind, asker)
+        if (!flying.reading) return restore(join(flying, kind, asker))
         // The refresh under way may have read before the caller's reason arose: it takes the next one (law 3).
         waiting ??= makeFlight(kind, Math.min(flying.inStorm + 1, 30))
-        return join(waiting, kind, asker)
+        return restore(join(waiting, kind, asker))
       })
 
     const refresh = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>

@@ -73,6 +73,30 @@ const unknown = { _tag: "Unknown" }
 
 describe("DesiredState", () => {
   describe("refreshing", () => {
+    it.scoped("goes on for others when whoever asked first is interrupted, at whatever moment", () =>
+      Effect.gen(function* () {
+        const settled = Effect.yieldNow().pipe(Effect.repeatN(100))
+        // A fiber lets others run after so many steps: what it does before moves that moment through the refresh.
+        const budget = 64
+        for (let before = 0; before < budget; before++) {
+          const desired = yield* desiredOf({ directory: makeFakeDirectory() })
+          const late = Array.from({ length: before }).reduce<Effect.Effect<void>>(
+            (all) => Effect.flatMap(all, () => Effect.void),
+            Effect.void
+          )
+          const first = yield* Effect.fork(
+            Effect.withMaxOpsBeforeYield(Effect.zipRight(late, desired.refresh("nudge")), budget)
+          )
+          yield* Effect.yieldNow()
+          yield* Fiber.interrupt(first)
+          yield* settled
+          const second = yield* Effect.fork(desired.refresh("nudge"))
+          yield* settled
+          expect([before, second.unsafePoll()]).toEqual([before, Exit.void])
+        }
+      })
+    )
+
     it.scoped("makes one read and one trailing read out of a thousand calls", () =>
       Effect.gen(function* () {
         const directory = makeFakeDirectory(["ws-a"])
