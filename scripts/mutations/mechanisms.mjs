@@ -180,8 +180,8 @@ export const mechanisms = [
     part: "desired state",
     title: "a nudge during a read is answered by that read",
     file: desiredState,
-    from: `if (!flying.reading) return join(flying, kind, asker)`,
-    to: `return join(flying, kind, asker)`,
+    from: `if (!flying.reading) return restore(join(flying, kind, asker))`,
+    to: `return restore(join(flying, kind, asker))`,
     tests: desired("refreshing")
   },
   {

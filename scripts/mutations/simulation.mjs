@@ -45,8 +45,8 @@ const mutations = [
   {
     title: "a nudge during a read is answered by that read",
     file: desired,
-    from: `if (!flying.reading) return join(flying, kind, asker)`,
-    to: `return join(flying, kind, asker)`
+    from: `if (!flying.reading) return restore(join(flying, kind, asker))`,
+    to: `return restore(join(flying, kind, asker))`
   },
   {
     title: "a failed list is an empty one",
