@@ -1,10 +1,9 @@
 /** `Reports` over the running loop. */
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
+import * as SingleFlight from "../controller/SingleFlight.ts"
 import { EventProcessor } from "../stores/EventProcessor.ts"
 import type { StoreManager } from "../stores/StoreManager.ts"
 import * as MetricHistory from "../telemetry/MetricHistory.ts"
@@ -64,7 +63,6 @@ const make = (options: Options) =>
     const state = yield* StateStore
     const backups = yield* Backups
     const credentials = yield* Credentials
-    const scope = yield* Effect.scope
     const history = yield* MetricHistory.make({
       counters: [
         metrics.reconciles,
@@ -200,22 +198,7 @@ const make = (options: Options) =>
       }
       return result
     })
-    let running: Deferred.Deferred<DeepVerification> | undefined
-    /** An operator who goes away ends nothing that others wait for. */
-    const verify = Effect.suspend(() => {
-      if (running !== undefined) return Deferred.await(running)
-      const result = Deferred.unsafeMake<DeepVerification>(FiberId.none)
-      running = result
-      const run = Effect.ensuring(
-        Effect.intoDeferred(verifyNow, result),
-        Effect.sync(() => {
-          running = undefined
-        })
-      )
-      return Effect.zipRight(Effect.forkIn(run, scope), Deferred.await(result))
-    })
-
-    return Reports.of({ daily, verify })
+    return Reports.of({ daily, verify: yield* SingleFlight.make(verifyNow) })
   })
 
 export const layer = (

@@ -9,9 +9,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as SingleFlight from "../controller/SingleFlight.ts"
 import { StoreDriver, type StoreSignals } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState } from "../workspaces/DesiredState.ts"
@@ -42,8 +42,6 @@ export const make = Effect.gen(function* () {
   const driver = yield* StoreDriver
   const manager = yield* StoreManager
   const desired = yield* DesiredState
-  const outer = yield* Effect.scope
-  let running: Deferred.Deferred<Probe> | undefined
 
   const isTaken = (): boolean =>
     desired.get(SELF_TEST_STORE_ID)._tag !== "Unknown" ||
@@ -130,17 +128,5 @@ export const make = Effect.gen(function* () {
       : openReadClose
   )
 
-  return Effect.suspend(() => {
-    if (running !== undefined) return Deferred.await(running)
-    const result = Deferred.unsafeMake<Probe>(FiberId.none)
-    running = result
-    const run = Effect.intoDeferred(test, result).pipe(
-      Effect.ensuring(
-        Effect.sync(() => {
-          running = undefined
-        })
-      )
-    )
-    return Effect.zipRight(Effect.forkIn(run, outer), Deferred.await(result))
-  })
+  return yield* SingleFlight.make(test)
 })

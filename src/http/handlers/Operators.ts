@@ -7,6 +7,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as SingleFlight from "../../controller/SingleFlight.ts"
 import { Administration } from "../../orchestration/Administration.ts"
 import { Credentials } from "../../orchestration/Credentials.ts"
 import type { FeedEvent } from "../../orchestration/EventFeed.ts"
@@ -110,13 +111,16 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
       return ServerSentEvents.response(Stream.interruptWhenDeferred(watched, draining))
     })
 
+    /** No limit holds a scraper back, so that a flood of scrapes must cost no more than one after the other. */
+    const scrape = yield* SingleFlight.make(
+      Effect.zipRight(
+        Effect.all([administration.measure, limits.measure, credentials.measure], { discard: true }),
+        Prometheus.render
+      )
+    )
+
     // Public in production too: a scraper has no admin token, and there is no id in it.
-    const metrics = Effect.gen(function* () {
-      yield* administration.measure
-      yield* limits.measure
-      yield* credentials.measure
-      return HttpServerResponse.text(yield* Prometheus.render, { contentType: METRICS_TYPE })
-    })
+    const metrics = Effect.map(scrape, (text) => HttpServerResponse.text(text, { contentType: METRICS_TYPE }))
 
     return handlers
       .handleRaw("explain", ({ path: { storeId } }) => answer(explain(storeId)))

@@ -1,9 +1,21 @@
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import { afterEach, describe, expect, it } from "vitest"
 import { signedHeaders } from "../../../src/http/WebhookAuthentication.ts"
 import { complaints, parse, type Sample } from "../../support/PrometheusText.ts"
-import { admin, event, SECRET, start, type Started, type StartOptions, TOKEN, webhook } from "./server.ts"
+import {
+  admin,
+  event,
+  eventually,
+  SECRET,
+  start,
+  type Started,
+  type StartOptions,
+  TOKEN,
+  webhook
+} from "./server.ts"
 
 let server: Started | undefined
 const started = async (options?: StartOptions): Promise<Started> => (server = await start(options))
@@ -33,6 +45,26 @@ const increaseOf = async (url: string, step: () => Promise<unknown>) => {
 const requests = "http_server_request_duration_seconds_count"
 
 describe("GET /metrics", () => {
+  it("is taken once for all who ask meanwhile, since nothing limits how many do", async () => {
+    let measured = 0
+    const gate = Deferred.unsafeMake<void>(FiberId.none)
+    const { url } = await started({
+      administration: {
+        measure: Effect.suspend(() => {
+          measured++
+          return Deferred.await(gate)
+        })
+      }
+    })
+    const asked = Array.from({ length: 20 }, () => textOf(url))
+    await eventually(() => measured > 0)
+    // All of them are in, now that one that was sent later is answered.
+    for (let probe = 0; probe < 5; probe++) await fetch(`${url}/health/live`)
+    expect(measured).toBe(1)
+    Effect.runSync(Deferred.succeed(gate, undefined))
+    expect((await Promise.all(asked)).every((text) => text.includes("wso_event_subscribers"))).toBe(true)
+  })
+
   it("is for everybody, in production too, and in the format that scrapers read", async () => {
     let measured = 0
     const { url } = await started({
