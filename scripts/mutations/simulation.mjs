@@ -1,6 +1,6 @@
 /**
  * Breaks the code in a copy, one way at a time, and counts the seeds that the simulation needs to notice:
- * `node scripts/mutations/simulation.mjs [seeds]`. Prints a table; exits with 1 if a mutation survives that many seeds.
+ * `node scripts/mutations/simulation.mjs [seeds] [part of a title]`. Prints a table; exits with 1 if a mutation survives that many seeds.
  */
 import { execFile } from "node:child_process"
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
@@ -11,6 +11,7 @@ import { promisify } from "node:util"
 const run = promisify(execFile)
 const root = join(import.meta.dirname, "..", "..")
 const seeds = Number(process.argv[2] ?? 150)
+const only = process.argv[3] ?? ""
 const WITHIN_MS = 900_000
 const MAX_OUTPUT = 64 * 1024 * 1024
 
@@ -212,7 +213,8 @@ const copy = await copyRepository()
 let survivors = 0
 try {
   console.log("| mutation | seeds | by law |\n| --- | ---: | ---: |")
-  for (const { file, from, title, to } of mutations) {
+  const chosen = mutations.filter(({ title }) => title.includes(only))
+  for (const { file, from, title, to } of chosen) {
     const path = join(copy, file)
     const text = await readFile(path, "utf8")
     await writeFile(

@@ -232,7 +232,10 @@ class World {
         return
       case "delete":
         if (this.source.remove(event.id)) this.deliver([event.id], event.hooks)
-        if (this.source.ids.size === 0) this.emptiedAt = time.now
+        // What STORE_IDS names is no part of the set that could be emptied.
+        if ([...this.source.ids].every((id) => this.plan.settings.pinned.includes(id))) {
+          this.emptiedAt = time.now
+        }
         return
       case "mass-delete":
         return this.deliver(
