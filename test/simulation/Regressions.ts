@@ -1,4 +1,167 @@
 /** Schedules that once broke a law, as small as they could be made. Each is named by what was wrong. */
 import type { Plan } from "./Schedule.ts"
 
-export const regressions: Readonly<Record<string, Plan>> = {}
+export const regressions: Readonly<Record<string, Plan>> = {
+  "a-304-vouches-for-a-list-that-was-cut": {
+    seed: "34",
+    settings: {
+      intervalMs: 60000,
+      openTimeoutMs: 30000,
+      concurrency: 2,
+      confirmations: 2,
+      graceMs: 0,
+      guardWindowMs: 60000,
+      retentionMs: 30000,
+      pinned: []
+    },
+    profile: {
+      revision: true,
+      environment: false,
+      pageSize: 4,
+      changes: true,
+      get: false,
+      total: false,
+      latencyMs: 5
+    },
+    latencies: { openMs: 0, closeMs: 10 },
+    interleaving: { shuffle: 0, preempt: 0.001 },
+    workspaces: [
+      "ws-00",
+      "ws-01",
+      "ws-02",
+      "ws-03",
+      "ws-04",
+      "ws-05",
+      "ws-06",
+      "ws-07",
+      "ws-08",
+      "ws-09",
+      "ws-10",
+      "ws-11",
+      "ws-12",
+      "ws-13",
+      "ws-14",
+      "ws-15",
+      "ws-16",
+      "ws-17",
+      "ws-18",
+      "ws-19"
+    ],
+    initial: [
+      "ws-01",
+      "ws-03",
+      "ws-04",
+      "ws-06",
+      "ws-07",
+      "ws-08",
+      "ws-09",
+      "ws-10",
+      "ws-11",
+      "ws-12",
+      "ws-13",
+      "ws-14",
+      "ws-15",
+      "ws-16",
+      "ws-18",
+      "ws-19"
+    ],
+    steps: [
+      { at: 480000, event: { kind: "heal" } },
+      { at: 702000, event: { kind: "expect-converged" } },
+      { at: 834000, event: { kind: "expect-quiet" } },
+      { at: 849012, event: { kind: "expect-settled", id: "ws-03" } },
+      { at: 1131886, event: { kind: "nudge", id: "ws-19" } },
+      { at: 1164014, event: { kind: "heal" } },
+      { at: 1386014, event: { kind: "expect-converged" } },
+      { at: 1518014, event: { kind: "expect-quiet" } },
+      { at: 1533589, event: { kind: "expect-settled", id: "ws-14" } },
+      { at: 1551645, event: { kind: "expect-settled", id: "ws-07" } },
+      { at: 1551729, event: { kind: "expect-settled", id: "ws-12" } },
+      { at: 1623876, event: { kind: "create", id: "ws-05", hooks: [191] } },
+      { at: 1674403, event: { kind: "delete", id: "ws-13", hooks: [] } },
+      {
+        at: 1720569,
+        event: {
+          kind: "illness",
+          sickness: "truncated",
+          ms: 72237,
+          rate: 0.2,
+          hides: ["ws-14"],
+          retryAfterS: 1
+        }
+      },
+      { at: 1791730, event: { kind: "heal" } },
+      { at: 2013730, event: { kind: "expect-converged" } },
+      { at: 2145730, event: { kind: "expect-quiet" } },
+      { at: 2161243, event: { kind: "expect-settled", id: "ws-09" } },
+      { at: 2176792, event: { kind: "expect-settled", id: "ws-18" } },
+      { at: 2191863, event: { kind: "expect-settled", id: "ws-12" } }
+    ],
+    endsAt: 2191864
+  },
+  "an-approval-is-used-again-after-a-restart": {
+    seed: "2",
+    settings: {
+      intervalMs: 20000,
+      openTimeoutMs: 10000,
+      concurrency: 2,
+      confirmations: 3,
+      graceMs: 0,
+      guardWindowMs: 600000,
+      retentionMs: 1000,
+      pinned: []
+    },
+    profile: {
+      revision: true,
+      environment: true,
+      pageSize: null,
+      changes: false,
+      get: false,
+      total: true,
+      latencyMs: 0
+    },
+    latencies: { openMs: 10, closeMs: 10 },
+    interleaving: { shuffle: 1, preempt: 0.02 },
+    workspaces: [
+      "ws-00",
+      "ws-01",
+      "ws-02",
+      "ws-03",
+      "ws-04",
+      "ws-05",
+      "ws-06",
+      "ws-07",
+      "ws-08",
+      "ws-09",
+      "ws-10",
+      "ws-11"
+    ],
+    initial: ["ws-00", "ws-01", "ws-02", "ws-05", "ws-07", "ws-08", "ws-09", "ws-10", "ws-11"],
+    steps: [
+      { at: 57121, event: { kind: "mass-delete", ids: ["ws-01", "ws-05", "ws-00", "ws-08"], hooks: [241] } },
+      { at: 60000, event: { kind: "heal" } },
+      { at: 196000, event: { kind: "expect-converged" } },
+      { at: 240000, event: { kind: "expect-quiet" } },
+      { at: 255057, event: { kind: "expect-settled", id: "ws-03" } },
+      { at: 259687, event: { kind: "expect-settled", id: "ws-10" } },
+      { at: 261620, event: { kind: "delete", id: "ws-11", hooks: [0] } },
+      { at: 276671, event: { kind: "expect-settled", id: "ws-11" } },
+      { at: 277485, event: { kind: "create", id: "ws-01", hooks: [14203, 1707] } },
+      { at: 277531, event: { kind: "delete", id: "ws-02", hooks: [] } },
+      { at: 286149, event: { kind: "mass-delete", ids: ["ws-05", "ws-10"], hooks: [0] } },
+      { at: 436672, event: { kind: "heal" } },
+      { at: 572672, event: { kind: "expect-converged" } },
+      { at: 616672, event: { kind: "expect-quiet" } },
+      { at: 632665, event: { kind: "expect-settled", id: "ws-11" } },
+      { at: 633120, event: { kind: "expect-settled", id: "ws-02" } },
+      { at: 651381, event: { kind: "expect-settled", id: "ws-03" } },
+      { at: 671215, event: { kind: "delete", id: "ws-01", hooks: [1407] } },
+      { at: 677061, event: { kind: "crash", afterEffects: 1, downMs: 75006, again: 26 } },
+      { at: 691382, event: { kind: "heal" } },
+      { at: 827382, event: { kind: "expect-converged" } },
+      { at: 871382, event: { kind: "expect-quiet" } },
+      { at: 886391, event: { kind: "expect-settled", id: "ws-00" } }
+    ],
+    endsAt: 886392
+  }
+}
