@@ -142,10 +142,21 @@ const url = (...schemes: ReadonlyArray<string>): Kind<string> => ({
   )
 })
 
-/** A URL to which paths are appended: without its trailing slash. */
+/** A URL that this program calls. No call can be made to one with a user or a password in it: fetch refuses it. */
+const calledUrl: Kind<string> = {
+  takes: `${url("http", "https").takes}, without a user or a password`,
+  schema: url("http", "https").schema.pipe(
+    Schema.filter((text) => {
+      const { password, username } = new URL(text)
+      return username === "" && password === ""
+    })
+  )
+}
+
+/** One to which paths are appended: without its trailing slash. */
 const baseUrl: Kind<string> = {
-  takes: url("http", "https").takes,
-  schema: Schema.transform(url("http", "https").schema, Schema.String, {
+  takes: calledUrl.takes,
+  schema: Schema.transform(calledUrl.schema, Schema.String, {
     strict: true,
     decode: (text) => text.replace(/\/+$/, ""),
     encode: (text) => text
@@ -473,7 +484,7 @@ export const variables = {
   ),
   messageHandlerUrl: optional(
     "MESSAGE_HANDLER_URL",
-    url("http", "https"),
+    calledUrl,
     "Where each user message is POSTed; the JSON that comes back is committed as the answer. Unset: messages are handled by WORKSPACE_MODULE, or only counted."
   ),
   messageHandlerSecrets: secret(
@@ -533,7 +544,7 @@ export const variables = {
   ),
   notifyWebhookUrl: optional(
     "NOTIFY_WEBHOOK_URL",
-    url("http", "https"),
+    calledUrl,
     "Where incidents are told: signed POSTs when one is opened, updated and resolved. Unset: they are only listed (GET /incidents)."
   ),
   notifyWebhookSecrets: secret(
@@ -738,13 +749,16 @@ export class ConfigErrors extends Schema.TaggedError<ConfigErrors>()("ConfigErro
   }
 }
 
-/** The value as an error message may show it: on one line, cut, and without the credentials of a URL. */
+/** A URL's credentials and the values of its query are secrets, whatever the variable. */
+const withoutSecrets = (text: string): string =>
+  // Up to the last @: a password may have one in it.
+  text.replace(/\/\/[^/\s]*@/g, "//***@").replace(/([?&][^=&\s]+=)[^&\s#]*/g, "$1***")
+
+/** The value as an error message may show it: on one line, cut, and without the secrets of a URL. */
 const shown = (value: string): string => {
-  const withoutCredentials = value.replace(/\/\/[^/@]*@/g, "//***@")
+  const showable = withoutSecrets(value)
   return JSON.stringify(
-    withoutCredentials.length <= MAX_SHOWN_LENGTH
-      ? withoutCredentials
-      : `${withoutCredentials.slice(0, MAX_SHOWN_LENGTH)}…`
+    showable.length <= MAX_SHOWN_LENGTH ? showable : `${showable.slice(0, MAX_SHOWN_LENGTH)}…`
   )
 }
 
@@ -805,10 +819,6 @@ const FINGERPRINT_LENGTH = 8
 /** Enough to see whether two servers have the same secret, and nothing that opens anything. */
 const fingerprint = (secret: string): string =>
   `sha256:${createHash("sha256").update(secret).digest("hex").slice(0, FINGERPRINT_LENGTH)}`
-
-/** A URL's credentials and the values of its query are secrets, whatever the variable. */
-const withoutSecrets = (text: string): string =>
-  text.replace(/\/\/[^/@\s]*@/g, "//***@").replace(/([?&][^=&\s]+=)[^&\s#]*/g, "$1***")
 
 const effectiveValue = Effect.fnUntraced(function* (env: Environment, variable: Variable<unknown>) {
   const { default: byDefault, name, secret: isSecret } = variable

@@ -18,7 +18,7 @@ const SECRET_NAMES =
 const SECRET_SHAPES: ReadonlyArray<RegExp> = [
   /(\b(?:Bearer|Basic)\s+)[^\s"',;]+/gi,
   /(\bwhsec_)[\w+/=-]+/g,
-  /(:\/\/)[^/\s@"']+(?=@)/g,
+  /(:\/\/)[^/\s"']+(?=@)/g,
   /(\beyJ)[\w-]+\.[\w-]+\.[\w-]+/g,
   /([?&]payload=)[^&\s"']+/g,
   /((?:serverBypass|authToken|x-webhook-secret|x-server-token)["']?\s*[:=]\s*["']?)[^"',&\s}]+/gi

@@ -223,9 +223,10 @@ describe("the configuration", () => {
       WEBHOOK_SECRET: `${secret},${secret}2,${secret}3`,
       SERVER_BYPASS_TOKEN: `${secret} with spaces`,
       SENTRY_DSN: secret,
-      AUTH_WORKER_URL: `ftp://user:${secret}@host`
+      AUTH_WORKER_URL: `ftp://user:p@ss-${secret}@host`,
+      NOTIFY_WEBHOOK_URL: `ftp://host/?token=${secret}`
     })
-    expect(failure.problems).toHaveLength(4)
+    expect(failure.problems).toHaveLength(5)
     expect(`${failure.message}${JSON.stringify(failure)}${inspect(failure, { depth: 9 })}`).not.toContain(
       secret
     )
@@ -235,6 +236,17 @@ describe("the configuration", () => {
       SENTRY_DSN: `https://${secret}@sentry.example/1`
     })
     expect(`${JSON.stringify(config)}${inspect(config, { depth: 9 })}`).not.toContain(secret)
+  })
+
+  it.each([
+    "AUTH_WORKER_URL",
+    "AUTH_WORKER_INTERNAL_URL",
+    "MESSAGE_HANDLER_URL",
+    "NOTIFY_WEBHOOK_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT"
+  ])("refuses a %s with a password in it, to which no call could be made", async (name) => {
+    const failure = await problems({ [name]: "https://user:password@host/" })
+    expect(failure.message).toContain(`${name} got "https://***@host/"; it takes a URL`)
   })
 
   describe("in production", () => {
@@ -347,12 +359,12 @@ describe("the configuration as it is shown", () => {
     const { effective } = await loaded({
       PORT: "4000",
       SERVER_BYPASS_TOKEN: "first-token-of-two,second-token",
-      AUTH_WORKER_URL: "https://user:password@auth.example.com",
+      LIVESTORE_SYNC_URL: "wss://user:p@ssword@sync.example.com",
       MESSAGE_HANDLER_URL: "https://handler.example.com/h?key=hidden",
       MESSAGE_HANDLER_SECRET: "whsec_aGlkZGVuLXNlY3JldC1vZi10aGUtdGVzdA=="
     })
     const text = JSON.stringify(effective)
-    for (const secret of ["first-token", "second-token", "password", "hidden", "aGlkZGVu"]) {
+    for (const secret of ["first-token", "second-token", "ssword", "hidden", "aGlkZGVu"]) {
       expect(text).not.toContain(secret)
     }
     const of = (name: string) => effective.find((variable) => variable.name === name)
@@ -365,7 +377,7 @@ describe("the configuration as it is shown", () => {
       secret: true
     })
     expect(of("SERVER_BYPASS_TOKEN")?.value).toMatch(/^sha256:[0-9a-f]{8},sha256:[0-9a-f]{8}$/)
-    expect(of("AUTH_WORKER_URL")?.value).toBe("https://***@auth.example.com")
+    expect(of("LIVESTORE_SYNC_URL")?.value).toBe("wss://***@sync.example.com")
     expect(of("MESSAGE_HANDLER_URL")?.value).toBe("https://handler.example.com/h?key=***")
   })
 })

@@ -17,7 +17,7 @@ const patterns: ReadonlyArray<readonly [RegExp, string]> = [
   [/\bv1,[A-Za-z0-9+/]{40,}=*/g, REDACTED],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{4,}/gi, `$1 ${REDACTED}`],
   // Credentials and keys in URLs
-  [/\/\/[^/@\s"]*@/g, `//${REDACTED}@`],
+  [/\/\/[^/\s"]*@/g, `//${REDACTED}@`],
   [/([?&](?:[\w-]*(?:token|secret|key|password|signature|auth)[\w-]*)=)[^&\s"#]+/gi, `$1${REDACTED}`]
 ]
 

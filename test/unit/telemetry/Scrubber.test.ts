@@ -24,6 +24,7 @@ describe("the scrubber", () => {
   it.each([
     ["Authorization: Bearer abc.def-123", "Authorization: Bearer [redacted]"],
     ["https://user:pass@auth.example.com/list", "https://[redacted]@auth.example.com/list"],
+    ["https://user:p@ss@auth.example.com/list", "https://[redacted]@auth.example.com/list"],
     [
       "wss://sync.example.com/?storeId=a&payload=%7B%22x%22%7D&t=1",
       "wss://sync.example.com/?storeId=a&payload=[redacted]&t=1"
