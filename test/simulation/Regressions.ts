@@ -99,6 +99,54 @@ export const regressions: Readonly<Record<string, Plan>> = {
     ],
     endsAt: 2191864
   },
+  "a-store-is-opened-while-its-data-is-deleted": {
+    seed: "60",
+    settings: {
+      intervalMs: 20000,
+      openTimeoutMs: 10000,
+      concurrency: 2,
+      confirmations: 2,
+      graceMs: 0,
+      guardWindowMs: 600000,
+      retentionMs: 30000,
+      pinned: []
+    },
+    profile: {
+      revision: true,
+      environment: false,
+      pageSize: null,
+      changes: true,
+      get: true,
+      total: true,
+      latencyMs: 50
+    },
+    latencies: { openMs: 10, closeMs: 500 },
+    interleaving: { shuffle: 0, preempt: 0.02 },
+    workspaces: ["ws-00", "ws-01"],
+    initial: ["ws-00", "ws-01"],
+    steps: [
+      { at: 29340, event: { kind: "delete", id: "ws-01", hooks: [] } },
+      { at: 45081, event: { kind: "create", id: "ws-01", hooks: [13504, 2625] } },
+      { at: 45081, event: { kind: "set-clock", byMs: 1647855 } },
+      { at: 45081, event: { kind: "crash", afterEffects: 4, downMs: 0, again: null } },
+      { at: 80000, event: { kind: "heal" } },
+      { at: 194000, event: { kind: "expect-converged" } },
+      { at: 238000, event: { kind: "expect-quiet" } },
+      { at: 253156, event: { kind: "expect-settled", id: "ws-01" } },
+      { at: 271104, event: { kind: "expect-settled", id: "ws-00" } },
+      { at: 311105, event: { kind: "heal" } },
+      { at: 425105, event: { kind: "expect-converged" } },
+      { at: 469105, event: { kind: "expect-quiet" } },
+      { at: 486050, event: { kind: "expect-settled", id: "ws-00" } },
+      { at: 486148, event: { kind: "expect-settled", id: "ws-01" } },
+      { at: 661150, event: { kind: "heal" } },
+      { at: 775150, event: { kind: "expect-converged" } },
+      { at: 819150, event: { kind: "expect-quiet" } },
+      { at: 838127, event: { kind: "expect-settled", id: "ws-00" } },
+      { at: 840190, event: { kind: "expect-settled", id: "ws-01" } }
+    ],
+    endsAt: 855192
+  },
   "an-approval-is-used-again-after-a-restart": {
     seed: "2",
     settings: {
@@ -163,5 +211,100 @@ export const regressions: Readonly<Record<string, Plan>> = {
       { at: 886391, event: { kind: "expect-settled", id: "ws-00" } }
     ],
     endsAt: 886392
+  },
+  "new-workspaces-wait-for-the-feed": {
+    seed: "14",
+    settings: {
+      intervalMs: 60000,
+      openTimeoutMs: 30000,
+      concurrency: 4,
+      confirmations: 2,
+      graceMs: 0,
+      guardWindowMs: 600000,
+      retentionMs: 1000,
+      pinned: []
+    },
+    profile: {
+      revision: true,
+      environment: false,
+      pageSize: 3,
+      changes: true,
+      get: true,
+      total: false,
+      latencyMs: 50
+    },
+    latencies: { openMs: 0, closeMs: 10 },
+    interleaving: { shuffle: 0, preempt: 0.001 },
+    workspaces: ["ws-00", "ws-01", "ws-02", "ws-03", "ws-04"],
+    initial: ["ws-00", "ws-01", "ws-03"],
+    steps: [
+      { at: 237849, event: { kind: "delete", id: "ws-03", hooks: [0] } },
+      { at: 377485, event: { kind: "crash", afterEffects: 1, downMs: 0, again: 26 } },
+      { at: 377485, event: { kind: "delete", id: "ws-00", hooks: [234, 1800] } },
+      { at: 377485, event: { kind: "create", id: "ws-03", hooks: [962] } },
+      { at: 480000, event: { kind: "heal" } },
+      { at: 702000, event: { kind: "expect-converged" } },
+      { at: 834000, event: { kind: "expect-quiet" } },
+      { at: 849913, event: { kind: "expect-settled", id: "ws-03" } },
+      { at: 852912, event: { kind: "expect-settled", id: "ws-01" } },
+      { at: 852912, event: { kind: "expect-settled", id: "ws-00" } },
+      { at: 987914, event: { kind: "heal" } },
+      { at: 1209914, event: { kind: "expect-converged" } },
+      { at: 1341914, event: { kind: "expect-quiet" } },
+      { at: 1361621, event: { kind: "expect-settled", id: "ws-04" } },
+      { at: 1736623, event: { kind: "heal" } },
+      { at: 1958623, event: { kind: "expect-converged" } },
+      { at: 2090623, event: { kind: "expect-quiet" } },
+      { at: 2106977, event: { kind: "expect-settled", id: "ws-02" } }
+    ],
+    endsAt: 2121979
+  },
+  "what-is-opened-afresh-counts-as-monitored": {
+    seed: "3",
+    settings: {
+      intervalMs: 300000,
+      openTimeoutMs: 10000,
+      concurrency: 32,
+      confirmations: 2,
+      graceMs: 0,
+      guardWindowMs: 600000,
+      retentionMs: 86400000,
+      pinned: []
+    },
+    profile: {
+      revision: true,
+      environment: false,
+      pageSize: 5,
+      changes: true,
+      get: true,
+      total: false,
+      latencyMs: 50
+    },
+    latencies: { openMs: 10, closeMs: 500 },
+    interleaving: { shuffle: 0.1, preempt: 0.02 },
+    workspaces: [
+      "ws-00",
+      "ws-01",
+      "ws-02",
+      "ws-03",
+      "ws-04",
+      "ws-05",
+      "ws-06",
+      "ws-07",
+      "ws-08",
+      "ws-09",
+      "ws-10",
+      "ws-11"
+    ],
+    initial: ["ws-00", "ws-01", "ws-02", "ws-03", "ws-06", "ws-07", "ws-09", "ws-10", "ws-11"],
+    steps: [
+      { at: 322391, event: { kind: "cut", id: "ws-02", ms: 154736 } },
+      { at: 1800000, event: { kind: "heal" } },
+      { at: 2530000, event: { kind: "expect-converged" } },
+      { at: 3190000, event: { kind: "expect-quiet" } },
+      { at: 3205043, event: { kind: "expect-settled", id: "ws-05" } },
+      { at: 3220164, event: { kind: "expect-settled", id: "ws-02" } }
+    ],
+    endsAt: 3235166
   }
 }

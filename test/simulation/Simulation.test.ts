@@ -8,7 +8,7 @@ import { simulate } from "./Simulation.ts"
 
 /** Fresh ones in every run, or those behind SIMULATION_SEED. */
 const BASE = process.env["SIMULATION_SEED"] ?? String(randomInt(2 ** 31))
-const FRESH_SEEDS = 120
+const FRESH_SEEDS = 100
 
 const keepsEveryLaw = (plan: Plan) => {
   const outcome = simulate(plan)

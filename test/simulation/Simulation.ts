@@ -419,6 +419,16 @@ class World {
     const lookAfter = () => {
       if (!this.isHealed || this.time.now > until) return
       for (const id of this.paused.keys()) this.resume(id === "" ? null : id)
+      // One that was lifted while the disk was full comes back with the next life: an operator sees it, and lifts it again.
+      this.life?.ask(
+        ({ administration }) =>
+          Effect.flatMap(administration.plan, ({ paused }) =>
+            Effect.forEach(paused, ({ storeId }) => administration.resume(storeId, operator), {
+              discard: true
+            })
+          ),
+        () => undefined
+      )
       this.approve((id) => !this.source.ids.has(id))
       this.later(OPERATOR_LOOKS_MS, lookAfter)
     }
