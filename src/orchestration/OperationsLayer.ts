@@ -373,7 +373,9 @@ export const make = (options: Options) =>
         if (state.isRunning) {
           return yield* new RunInFlight({ startedAt: iso(state.lastRunStartedAt ?? startedAt) ?? "" })
         }
-        const sinceLast = lastSuccessAt === null ? Infinity : startedAt - lastSuccessAt
+        // A clock that was set back to before it cannot say, and must not take the run away from people for as long.
+        const sinceLast =
+          lastSuccessAt === null || startedAt < lastSuccessAt ? Infinity : startedAt - lastSuccessAt
         if (sinceLast < options.manualMinIntervalMs) {
           return yield* new RunTooSoon({ retryAfterMs: options.manualMinIntervalMs - sinceLast })
         }

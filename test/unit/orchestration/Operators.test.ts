@@ -1,6 +1,7 @@
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { describe, expect } from "vitest"
 import { Administration } from "../../../src/orchestration/Administration.ts"
@@ -40,6 +41,25 @@ const inWorld = <A, E>(
     return yield* body(world, services)
   }).pipe(Effect.provide(world.layer))
 }
+
+describe("a run by hand", () => {
+  it.effect("is not too soon for hours because the clock was set back", () =>
+    inWorld({ workspaces: ["one"] }, (_, { operations }) =>
+      Effect.gen(function* () {
+        const run = Effect.gen(function* () {
+          const fiber = yield* Effect.fork(Effect.either(operations.reconcile(actor)))
+          yield* TestClock.adjust("5 seconds")
+          return Either.getOrElse(yield* Fiber.join(fiber), ({ _tag }) => _tag)
+        })
+        yield* TestClock.adjust("1 hour")
+        expect(yield* run).toMatchObject({ status: "completed" })
+        expect(yield* run).toBe("RunTooSoon")
+        yield* TestClock.setTime(1_000)
+        expect(yield* run).toMatchObject({ status: "completed" })
+      })
+    )
+  )
+})
 
 describe("the removal guard and its approval", () => {
   it.effect("an approval of the held plan stops exactly its workspaces, and a wrong hash none", () =>
