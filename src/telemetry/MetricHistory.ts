@@ -67,12 +67,14 @@ const take = (options: Options, at: number): Sample => {
 /** Looks until the scope closes. */
 export const make = (options: Options): Effect.Effect<MetricHistory, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const most = Math.ceil(options.windowMs / options.everyMs) + 2
     const samples: Array<Sample> = [take(options, yield* Clock.currentTimeMillis)]
     const look = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       samples.push(take(options, now))
-      // The newest of those beyond the window stays: it is what the window is compared with.
-      while ((samples[1]?.at ?? Infinity) <= now - options.windowMs) samples.shift()
+      // The newest of those beyond the window stays: it is what the window is compared with. They are counted, too: by a
+      // wall clock that was set back none of them would leave until it has caught up.
+      while ((samples[1]?.at ?? Infinity) <= now - options.windowMs || samples.length > most) samples.shift()
     })
     yield* look.pipe(Effect.delay(options.everyMs), Effect.repeat(Schedule.forever), Effect.forkScoped)
 

@@ -8,6 +8,7 @@ import * as MetricHistory from "../../../src/telemetry/MetricHistory.ts"
 
 const HOUR = 3_600_000
 const counted = counters("test_history_total", "Of this test", ["kind"])
+const stall = gauge("test_history_stall", "Of this test")
 const lag = gauge("test_history_lag", "Of this test")
 
 it.scoped("says by how much counters grew in the window, and forgets what is older", () =>
@@ -51,5 +52,35 @@ it.scoped("says by how much counters grew in the window, and forgets what is old
     expect(yield* grown).toEqual([["new", 1]])
     expect(history.highest("test_history_lag", yield* now)).toBe(1)
     expect(history.since(yield* now)).toBe((yield* now) - 24 * HOUR)
+  })
+)
+
+it.scoped("forgets what is older although the wall clock was set back by a year", () =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    let aheadMs = 365 * 24 * HOUR
+    const wall: Clock.Clock = {
+      [Clock.ClockTypeId]: Clock.ClockTypeId,
+      unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + aheadMs,
+      unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+      currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + aheadMs),
+      currentTimeNanos: clock.currentTimeNanos,
+      sleep: (duration) => clock.sleep(duration)
+    }
+    const history = yield* Effect.withClock(
+      MetricHistory.make({
+        counters: [],
+        gauges: ["test_history_stall"],
+        windowMs: 4 * HOUR,
+        everyMs: HOUR
+      }),
+      wall
+    )
+    stall.set(7)
+    yield* TestClock.adjust(2 * HOUR)
+    stall.set(1)
+    aheadMs = 0
+    yield* TestClock.adjust(10 * HOUR)
+    expect(history.highest("test_history_stall", clock.unsafeCurrentTimeMillis())).toBe(1)
   })
 )
