@@ -380,13 +380,16 @@ export const make = (options: Options) =>
           return yield* new RunTooSoon({ retryAfterMs: options.manualMinIntervalMs - sinceLast })
         }
         lastTriggeredAt = startedAt
-        inFlight = true
-        const run = yield* reconciler.reconcile.pipe(
-          Effect.ensuring(
+        const run = yield* Effect.acquireUseRelease(
+          Effect.sync(() => {
+            inFlight = true
+          }),
+          () => reconciler.reconcile,
+          () =>
             Effect.sync(() => {
               inFlight = false
             })
-          ),
+        ).pipe(
           Effect.catchAll((error) =>
             Effect.gen(function* () {
               if (error._tag === "InFlight") {

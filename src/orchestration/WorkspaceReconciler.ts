@@ -248,7 +248,10 @@ export const make = (options: Options) =>
         state = { ...state, isRunning: current !== undefined }
       })
 
-    /** Reads the list and asks for every workspace that may need something: the part of a run that never waits for one. */
+    /**
+     * Reads the list and asks for every workspace that may need something: the part of a run that never waits for one.
+     * Whoever begins a run cannot be interrupted but while it reads: a run that nobody ends would be in flight for ever.
+     */
     const begin = (urgency: "now" | "resync"): Effect.Effect<Current, RefreshError | InFlight> =>
       Effect.suspend((): Effect.Effect<Current, RefreshError | InFlight> => {
         if (current !== undefined) {
@@ -266,12 +269,12 @@ export const make = (options: Options) =>
           }
           current = run
           state = { ...state, isRunning: true, lastRunStartedAt: run.startedAt, runs: state.runs + 1 }
-          return yield* read(run, urgency).pipe(
+          return yield* Effect.interruptible(read(run, urgency)).pipe(
             Effect.as(run),
             Effect.onError(() => end(run))
           )
         })
-      })
+      }).pipe(Effect.uninterruptible)
 
     const read = (run: Current, urgency: "now" | "resync") =>
       Effect.gen(function* () {
@@ -294,7 +297,7 @@ export const make = (options: Options) =>
         const result = summary(run, yield* Clock.currentTimeMillis)
         yield* succeeded(result, run.trigger)
         return result
-      }).pipe(Effect.ensuring(end(run)))
+      }).pipe(Effect.interruptible, Effect.ensuring(end(run)), Effect.uninterruptible)
 
     /** While a run waits for a slow workspace, the others must not (law 4): the list is read all the same. */
     const readBeside = Effect.gen(function* () {
@@ -340,7 +343,11 @@ export const make = (options: Options) =>
       const settleMs = firstPass ? SCHEDULED_SETTLE_MS : LONG_SETTLE_MS
       const outcome = yield* Effect.either(
         current === undefined
-          ? Effect.flatMap(begin("resync"), (run) => Effect.forkIn(settle(run, settleMs), scope))
+          ? Effect.uninterruptible(
+              Effect.flatMap(begin("resync"), (run) =>
+                Effect.asVoid(Effect.forkIn(settle(run, settleMs), scope))
+              )
+            )
           : readBeside
       )
       const error = Either.isLeft(outcome) && outcome.left._tag !== "InFlight" ? outcome.left : undefined
@@ -453,7 +460,7 @@ export const make = (options: Options) =>
         })
       }),
       stop: Effect.zipRight(FiberHandle.clear(loop), controller.stop),
-      reconcile: Effect.flatMap(begin("now"), (run) => settle(run, LONG_SETTLE_MS)),
+      reconcile: Effect.uninterruptible(Effect.flatMap(begin("now"), (run) => settle(run, LONG_SETTLE_MS))),
       nudge,
       state: () => state,
       firstPassMade: () => firstPass

@@ -43,6 +43,27 @@ const inWorld = <A, E>(
 }
 
 describe("a run by hand", () => {
+  it.effect("is over when who asked for it is interrupted, at whatever moment", () => {
+    const world = makeWorld({ workspaces: ["one"], intervalMs: 3_600_000 })
+    return Effect.gen(function* () {
+      const reconciler = yield* WorkspaceReconciler
+      // A fiber lets others run after so many steps: what it does before moves that moment through the run.
+      const budget = 64
+      for (let before = 0; before < budget; before++) {
+        const late = Array.from({ length: before }).reduce<Effect.Effect<void>>(
+          (all) => Effect.flatMap(all, () => Effect.void),
+          Effect.void
+        )
+        const run = yield* Effect.fork(
+          Effect.withMaxOpsBeforeYield(Effect.zipRight(late, reconciler.reconcile), budget)
+        )
+        yield* Effect.yieldNow()
+        yield* Fiber.interrupt(run)
+        expect([before, reconciler.state().isRunning]).toEqual([before, false])
+      }
+    }).pipe(Effect.provide(world.layer))
+  })
+
   it.effect("is not too soon for hours because the clock was set back", () =>
     inWorld({ workspaces: ["one"] }, (_, { operations }) =>
       Effect.gen(function* () {
