@@ -16,6 +16,7 @@ export interface Figures {
   readonly source: {
     readonly name: "auth-worker" | "snapshot" | "static" | "none"
     readonly fresh: boolean
+    /** Infinite: from a time that is yet to come. */
     readonly ageMs: number | null
   }
   /** Reconciles of single workspaces in the window. */
@@ -94,6 +95,11 @@ const minutes = (ms: number): string =>
     : ms < 2 * HOUR_MS
       ? `${Math.round(ms / MINUTE_MS)} min`
       : `${Math.round(ms / HOUR_MS)} h`
+/** A clock that was set back since makes what it stamped younger than now. */
+const age = (ms: number): string =>
+  ms < 0 || ms === Infinity
+    ? "of a time that is yet to come: look at this server's clock"
+    : `${minutes(ms)} old`
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
 
 const check = (name: string, status: Judgement, value: string, threshold: string, next: string): Check => ({
@@ -126,7 +132,7 @@ const source = ({ source: { ageMs, fresh, name } }: Figures): Check =>
   check(
     "desired state",
     name === "none" ? "fail" : name === "snapshot" || !fresh ? "warn" : "ok",
-    `from ${name}${ageMs === null ? "" : `, ${minutes(ageMs)} old`}${fresh ? "" : ", stale"}`,
+    `from ${name}${ageMs === null ? "" : `, ${age(ageMs)}`}${fresh ? "" : ", stale"}`,
     "fresh, and not from an earlier life's snapshot",
     "curl -s $WSO_URL/health/auth-worker; docs/runbook.md, When the source is refused"
   )
@@ -257,7 +263,7 @@ const backups = ({ newestBackupAgeMs }: Figures): Check =>
   check(
     "backup",
     newestBackupAgeMs !== null && newestBackupAgeMs >= limits.backupAgeMs.warn ? "warn" : "ok",
-    newestBackupAgeMs === null ? "none yet" : `${minutes(newestBackupAgeMs)} old`,
+    newestBackupAgeMs === null ? "none yet" : age(newestBackupAgeMs),
     `where there are any, one of the last ${minutes(limits.backupAgeMs.warn)}`,
     "wso backup create"
   )

@@ -35,6 +35,17 @@ describe("the daily checks", () => {
     for (const { check, next, status } of checks) expect([check, status, next]).toEqual([check, "ok", null])
   })
 
+  it("say so where the clock was set back, rather than an age that is none", () => {
+    const checks = judge({
+      ...well,
+      source: { name: "snapshot", fresh: false, ageMs: Infinity },
+      newestBackupAgeMs: -HOUR
+    })
+    for (const name of ["desired state", "backup"]) {
+      expect(checks.find(({ check }) => check === name)?.value).toContain("look at this server's clock")
+    }
+  })
+
   it.each<readonly [string, Partial<Figures>, "warn" | "fail"]>([
     ["health", { health: "degraded" }, "warn"],
     ["health", { health: "unhealthy" }, "fail"],
