@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { statfs } from "node:fs/promises"
 import { totalmem } from "node:os"
 import { getHeapStatistics } from "node:v8"
+import { memoryLimitOf } from "./ProcessLimits.ts"
 
 export interface MemoryFigures {
   readonly residentBytes: number
@@ -18,14 +19,11 @@ export interface DiskFigures {
 }
 
 export const memory = (): MemoryFigures => {
-  const total = totalmem()
-  // Zero, or far beyond what there is, where nothing limits the process.
-  const allowed = process.constrainedMemory()
   const { rss } = process.memoryUsage()
   const { heap_size_limit, used_heap_size } = getHeapStatistics()
   return {
     residentBytes: rss,
-    residentLimitBytes: allowed > 0 && allowed < total ? allowed : total,
+    residentLimitBytes: memoryLimitOf(process.constrainedMemory(), totalmem()),
     heapBytes: used_heap_size,
     heapLimitBytes: heap_size_limit
   }
