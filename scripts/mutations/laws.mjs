@@ -203,7 +203,7 @@ export const laws = [
     title: "a sick source is asked ever more seldom",
     file: "src/orchestration/WorkspaceReconciler.ts",
     from: `Math.min(options.intervalMs, FAILURE_BACKOFF_BASE_MS * 2 ** Math.max(0, doublings))`,
-    to: `FAILURE_BACKOFF_BASE_MS * 2 ** Math.max(0, doublings)`
+    to: `options.intervalMs * 2 ** Math.max(0, doublings)`
   },
   {
     law: 11,
