@@ -57,6 +57,8 @@ export const make = (options: Options): DueRemovals => {
   const isApproved = (id: string): boolean => {
     const approval = approved.get(id)
     if (approval === undefined || approval.expiresAt <= options.now()) return false
+    // Given in the future: the clock was set back, and evidence of now would look older than the approval.
+    if (approval.approvedAt > options.now()) return false
     const what = options.desired(id)
     // Law 6, over restarts too: who approved has seen the evidence of then, and not what began to be missing later.
     return what._tag === "Absent" && what.absence.since <= approval.approvedAt

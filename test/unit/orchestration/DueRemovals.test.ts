@@ -70,3 +70,15 @@ describe("a removal that has begun", () => {
     expect(due.holds("ws-2")).toBe(false)
   })
 })
+
+describe("an approval", () => {
+  it("that lies ahead, since the clock was set back, approves nothing", () => {
+    const { due, says } = world()
+    says("ws-0", proven)
+    says("ws-1", proven)
+    const { plan } = due.verdict()
+    if (plan === null) throw new Error("the guard holds nothing")
+    due.approve(plan, { approvedAt: 500, expiresAt: 1_000 })
+    expect([due.holds("ws-0"), due.holds("ws-1")]).toEqual([true, true])
+  })
+})
