@@ -309,6 +309,9 @@ export class Evidence {
 
   /** It has been removed: the source must speak of it again. */
   forget(id: string): void {
+    const knowledge = this.known.get(id)
+    // Spoken of again while it was being stopped: the server takes that in, and what is forgotten is what was before.
+    if (knowledge?.missing === 0 && !knowledge.isDeleted) return
     this.known.delete(id)
     this.saved.delete(id)
     this.approved.delete(id)
