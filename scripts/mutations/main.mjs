@@ -1,6 +1,6 @@
 /**
  * Breaks each of the architecture's laws, and each mechanism that they stand on, in a copy of the code and checks that a
- * test says so: `node scripts/mutations/main.mjs [laws | mechanisms | the number of a law]`. Prints a table; exits with 1 if
+ * test says so: `node scripts/mutations/main.mjs [laws | mechanisms | a part | the number of a law]`. Prints a table; exits with 1 if
  * a mutation survives.
  */
 import { execFile } from "node:child_process"
@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { laws } from "./laws.mjs"
 import { mechanisms } from "./mechanisms.mjs"
+import { security } from "./security.mjs"
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, "..", "..")
@@ -90,16 +91,17 @@ const mutate = async (copy, mutation) => {
   }
 }
 
-const all = [...laws, ...mechanisms.map((mutation) => ({ ...mutation, law: null }))]
+const all = [...laws, ...[...mechanisms, ...security].map((mutation) => ({ ...mutation, law: null }))]
 const only = process.argv[2] ?? "all"
-const chosen = all.filter(({ law }) =>
+const chosen = all.filter(({ law, part }) =>
   only === "laws"
     ? law !== null
     : only === "mechanisms"
       ? law === null
-      : only === "all" || String(law) === only
+      : only === "all" || String(law) === only || part === only
 )
-if (chosen.length === 0) throw new Error(`there are no mutations of "${only}": laws, mechanisms, or 1 to 12`)
+if (chosen.length === 0)
+  throw new Error(`there are no mutations of "${only}": laws, mechanisms, a part, or 1 to 12`)
 for (const mutation of chosen) await verify(mutation)
 const copy = await copyRepository()
 let survivors = 0

@@ -13,8 +13,10 @@ import { AddressRules } from "./AddressRules.ts"
 import * as AdminAuthentication from "./AdminAuthentication.ts"
 import { UNKNOWN_ADDRESS } from "./ClientAddress.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
+import { Knocks } from "./Knocks.ts"
 import { Limits, tooMany } from "./Limits.ts"
 import { Refusal, unauthorized } from "./Refusal.ts"
+import { pathOf } from "./Routes.ts"
 
 export interface Options {
   /** Any of them makes an administrator; none, and there are no administrators. */
@@ -42,6 +44,8 @@ export class Administrators extends Context.Tag("workspace-orchestrator/http/Adm
     readonly requireReader: Effect.Effect<void, Refusal, Request>
     /** Whether who asks may see what names a workspace. */
     readonly mayRead: Effect.Effect<boolean, never, Request>
+    /** Whether these headers have a right token. Counts and tells nothing: for the gate, which comes first. */
+    readonly isProven: (headers: AdminAuthentication.AdminHeaders) => boolean
   }
 >() {}
 
@@ -70,10 +74,14 @@ export const make = ({ isProduction, tokens }: Options) =>
     const addresses = yield* AddressRules
     const limits = yield* Limits
     const credentials = yield* Credentials
+    const knocks = yield* Knocks
     const tokenOf = AdminAuthentication.make(tokens)
     const asked = HttpServerRequest.HttpServerRequest
 
-    /** Who has failed too often is not looked at, or a secret could be guessed by trying (wrong ones only count). */
+    /**
+     * The proof is looked at first, always and at the same cost, and a right one passes: only failures are limited, so that
+     * others behind the same address cannot lock an administrator out. A token is too long to be guessed at any rate.
+     */
     const identify = (request: Request): Effect.Effect<Identity> =>
       Effect.gen(function* () {
         if (!AdminAuthentication.isPresented(request.headers)) {
@@ -82,18 +90,23 @@ export const make = ({ isProduction, tokens }: Options) =>
         }
         const address = addressOf(request)
         const unlisted = addresses.refusal("admin", address)
-        if (unlisted !== undefined) return unlisted
-        const retryAfterMs = yield* limits.check(FAILURES, address)
-        if (retryAfterMs > 0)
-          return tooMany("TOO_MANY_FAILURES", "wrong tokens from this address", retryAfterMs)
+        const path = pathOf(request.url)
+        if (unlisted !== undefined) {
+          yield* knocks.knocked({ door: "address", reason: "not-allowed", address, path })
+          return unlisted
+        }
         const place = tokenOf(request.headers)
         if (Option.isSome(place)) {
           credentials.used(TOKEN_VARIABLE, place.value)
           return "administrator"
         }
-        yield* limits.take(FAILURES, address)
+        const retryAfterMs = yield* limits.take(FAILURES, address)
+        const isLockedOut = retryAfterMs > 0
         HttpMetrics.adminRefused("wrong")
-        return refused
+        yield* knocks.knocked({ door: "admin", reason: isLockedOut ? "locked-out" : "wrong", address, path })
+        return isLockedOut
+          ? tooMany("TOO_MANY_FAILURES", "wrong tokens from this address", retryAfterMs)
+          : refused
       })
 
     const reading = Effect.flatMap(asked, (request): Effect.Effect<Identity> =>
@@ -114,11 +127,12 @@ export const make = ({ isProduction, tokens }: Options) =>
         // Strangers may ask for the health without a proof; that is no failure of one.
         if (isProduction && !AdminAuthentication.isPresented(headers)) return false
         return (yield* reading) === "administrator"
-      })
+      }),
+      isProven: (headers) => Option.isSome(tokenOf(headers))
     })
   })
 
 export const layer = (
   options: Options
-): Layer.Layer<Administrators, never, AddressRules | Limits | Credentials> =>
+): Layer.Layer<Administrators, never, AddressRules | Limits | Credentials | Knocks> =>
   Layer.effect(Administrators, make(options))

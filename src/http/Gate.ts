@@ -8,8 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Administration } from "../orchestration/Administration.ts"
 import { AddressRules } from "./AddressRules.ts"
+import { Administrators } from "./Administrators.ts"
 import { answer } from "./Answer.ts"
 import { LOCKDOWN_PATH } from "./api/SecurityApi.ts"
+import { Knocks } from "./Knocks.ts"
 import { Limits, tooMany } from "./Limits.ts"
 import { notFound, Refusal } from "./Refusal.ts"
 
@@ -37,13 +39,11 @@ export const classOf = (path: string): Option.Option<RouteClass> => {
   return Option.some(PROBES.has(path) ? "probe" : "read")
 }
 
-/** What limits a class, and how its refusal is told. */
-const limited = {
-  webhook: ["webhook-source", "TOO_MANY_WEBHOOKS", "webhooks from this address"],
-  chatops: ["webhook-source", "TOO_MANY_REQUESTS", "requests from this address"],
-  admin: ["admin", "TOO_MANY_REQUESTS", "requests from this address"],
-  read: ["read", "TOO_MANY_REQUESTS", "requests from this address"]
-} as const
+/**
+ * What limits a class here. Webhooks and chat commands are limited by their handlers, which know whether the sender has
+ * proved who it is; a probe has no limit.
+ */
+const LIMITERS = { admin: "admin", read: "read" } as const
 
 /** What a sender that meets a lockdown is told to wait, in seconds: outboxes keep what they could not deliver. */
 const RETRY_AFTER_LOCKDOWN_SECONDS = 60
@@ -65,15 +65,27 @@ const CHANGING: ReadonlySet<RouteClass> = new Set(["webhook", "admin"])
 
 /** Whether a lockdown keeps this from its route. Asking for the lockdown itself, or lifting it, passes. */
 const isMutation = (method: string, path: string, routeClass: RouteClass): boolean =>
-  CHANGING.has(routeClass) && !READING.has(method) && path.replace(/\/$/, "") !== LOCKDOWN_PATH
+  CHANGING.has(routeClass) && !READING.has(method) && !isLockdown(path)
+
+const isLockdown = (path: string): boolean => path.replace(/\/$/, "") === LOCKDOWN_PATH
 
 /** The app behind the gate; it sees the client's address as the request's own. */
 export const make = Effect.gen(function* () {
   const addresses = yield* AddressRules
   const limits = yield* Limits
   const administration = yield* Administration
+  const administrators = yield* Administrators
+  const knocks = yield* Knocks
 
-  const admit = (method: string, path: string, address: string) =>
+  /** An administrator has an allowance that strangers behind the same address cannot use up, and locks down at any rate. */
+  const waitMs = (routeClass: RouteClass, path: string, address: string, isProven: boolean) => {
+    if (routeClass !== "admin" && routeClass !== "read") return Effect.succeed(0)
+    const limiter = LIMITERS[routeClass]
+    if (!isProven) return limits.take(limiter, address)
+    return isLockdown(path) ? Effect.succeed(0) : limits.takeProven(limiter, address)
+  }
+
+  const admit = (method: string, path: string, address: string, isProven: boolean) =>
     Effect.gen(function* () {
       const routeClass = classOf(path)
       const restricted = Option.getOrElse(routeClass, () => "read" as const)
@@ -81,11 +93,15 @@ export const make = Effect.gen(function* () {
         restricted === "admin" || restricted === "webhook" ? restricted : "other",
         address
       )
-      if (refusal !== undefined) return yield* refusal
-      if (restricted !== "probe") {
-        const [limiter, code, what] = limited[restricted]
-        const retryAfterMs = yield* limits.take(limiter, address)
-        if (retryAfterMs > 0) return yield* tooMany(code, what, retryAfterMs)
+      if (refusal !== undefined) {
+        const reason = refusal.code === "ADDRESS_DENIED" ? "denied" : "not-allowed"
+        yield* knocks.knocked({ door: "address", reason, address, path })
+        return yield* refusal
+      }
+      const retryAfterMs = yield* waitMs(restricted, path, address, isProven)
+      if (retryAfterMs > 0) {
+        yield* knocks.knocked({ door: "address", reason: "rate-limited", address, path })
+        return yield* tooMany("TOO_MANY_REQUESTS", "requests from this address", retryAfterMs)
       }
       if (Option.isNone(routeClass)) return yield* notFound
       const lockdown = administration.lockdown()
@@ -100,7 +116,8 @@ export const make = Effect.gen(function* () {
         Option.getOrUndefined(request.remoteAddress),
         request.headers["x-forwarded-for"]
       )
-      const admitted = Effect.zipRight(admit(request.method, pathOf(url), address), app)
+      const isProven = administrators.isProven(request.headers)
+      const admitted = Effect.zipRight(admit(request.method, pathOf(url), address, isProven), app)
       return yield* Effect.provideService(
         answer(admitted),
         HttpServerRequest.HttpServerRequest,

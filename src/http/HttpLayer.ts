@@ -23,6 +23,7 @@ import type { Credentials } from "../orchestration/Credentials.ts"
 import type { MessageAdministration } from "../orchestration/MessageAdministration.ts"
 import type { Operations } from "../orchestration/Operations.ts"
 import type { Reports } from "../orchestration/Reports.ts"
+import type { StateStore } from "../orchestration/StateStore.ts"
 import * as Tracing from "../telemetry/Tracing.ts"
 import * as AddressRules from "./AddressRules.ts"
 import * as Administrators from "./Administrators.ts"
@@ -46,6 +47,7 @@ import * as WebhookHandlers from "./handlers/Webhooks.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import * as HttpServer from "./HttpServer.ts"
 import * as HttpTracing from "./HttpTracing.ts"
+import * as Knocks from "./Knocks.ts"
 import * as Limits from "./Limits.ts"
 import { internal, type Refusal } from "./Refusal.ts"
 import { pathOf } from "./Routes.ts"
@@ -125,7 +127,15 @@ export const layer = (
 ): Layer.Layer<
   HttpServer.HttpServer,
   HttpServer.HttpListenError,
-  Operations | Administration | MessageAdministration | Backups | Reports | Incidents | Credentials | ChatOps
+  | Operations
+  | Administration
+  | MessageAdministration
+  | Backups
+  | Reports
+  | Incidents
+  | Credentials
+  | ChatOps
+  | StateStore
 > => {
   const handlers = Layer.mergeAll(
     HealthHandlers.layer,
@@ -151,7 +161,7 @@ export const layer = (
       HttpRouter.setRouterConfig(routerConfig),
       Layer.provideMerge(
         Administrators.layer(options.administrators),
-        Layer.merge(AddressRules.layer(options.addresses), Limits.layer(options.limits))
+        Layer.mergeAll(AddressRules.layer(options.addresses), Limits.layer(options.limits), Knocks.layer)
       ),
       Layer.effect(HttpServer.Draining, Deferred.make<void>())
     ])

@@ -16,7 +16,8 @@ export const limiterNames = [
   "admin",
   "read",
   "webhook-auth-failure",
-  "admin-auth-failure"
+  "admin-auth-failure",
+  "chatops-auth-failure"
 ] as const
 export type LimiterName = (typeof limiterNames)[number]
 
@@ -27,7 +28,7 @@ export interface Options {
   readonly webhookSource: RateLimiter.Rate
   readonly admin: RateLimiter.Rate
   readonly read: RateLimiter.Rate
-  /** Of wrong tokens, and of wrong proofs of webhooks: one who fails at the one is not kept from the other. */
+  /** Of wrong tokens, of wrong proofs of webhooks, and of wrong signatures of a chat, each by itself: of failures alone. */
   readonly authFailure: RateLimiter.Rate
 }
 
@@ -50,13 +51,19 @@ export class Limits extends Context.Tag("workspace-orchestrator/http/Limits")<
   {
     /** Takes one of the limiter's allowance for this address: 0, or the milliseconds until there is one again. */
     readonly take: (limiter: LimiterName, address: string) => Effect.Effect<number>
-    /** As `take`, without taking. */
-    readonly check: (limiter: LimiterName, address: string) => Effect.Effect<number>
+    /**
+     * The same for a sender who has proved who it is. It has an allowance of its own, so that what strangers send from the
+     * same address cannot use it up.
+     */
+    readonly takeProven: (limiter: LimiterName, address: string) => Effect.Effect<number>
     readonly views: Effect.Effect<ReadonlyArray<LimitView>>
     /** Takes the gauges as of now. */
     readonly measure: Effect.Effect<void>
   }
 >() {}
+
+/** Behind the address of a proven sender, in the views: a space is in no address. */
+const PROVEN = " (proven)"
 
 /** All senders of webhooks share this one. */
 const SHARED: ReadonlySet<LimiterName> = new Set(["webhook"])
@@ -79,7 +86,8 @@ const make = (options: Options): typeof Limits.Service => {
     admin: options.admin,
     read: options.read,
     "webhook-auth-failure": options.authFailure,
-    "admin-auth-failure": options.authFailure
+    "admin-auth-failure": options.authFailure,
+    "chatops-auth-failure": options.authFailure
   }
   const limiters = new Map(
     limiterNames.map((name) => {
@@ -87,18 +95,14 @@ const make = (options: Options): typeof Limits.Service => {
       return [name, RateLimiter.make({ rate: rates[name] }, () => counter.add())] as const
     })
   )
-  const limited =
-    (ask: "take" | "check") =>
-    (name: LimiterName, address: string): Effect.Effect<number> => {
-      const source = SHARED.has(name) ? "all" : sourceOf(address)
-      return limiters.get(name)?.[ask](source) ?? Effect.succeed(0)
-    }
+  const taken = (name: LimiterName, source: string): Effect.Effect<number> =>
+    limiters.get(name)?.take(SHARED.has(name) ? "all" : source) ?? Effect.succeed(0)
   const usages = Effect.forEach(limiters, ([name, { usage }]) =>
     Effect.map(usage, (used) => [name, used] as const)
   )
   return {
-    take: limited("take"),
-    check: limited("check"),
+    take: (name, address) => taken(name, sourceOf(address)),
+    takeProven: (name, address) => taken(name, `${sourceOf(address)}${PROVEN}`),
     views: Effect.map(usages, (all) =>
       all.map(([limiter, { busiest, resetAt, ...usage }]) => {
         const perSource = !SHARED.has(limiter)

@@ -35,8 +35,6 @@ export interface Usage {
 export interface RateLimiter {
   /** Takes one for this source: 0, or the milliseconds until it may come back. */
   readonly take: (source: string) => Effect.Effect<number>
-  /** Whether `take` would refuse, without taking. A refusal is counted. */
-  readonly check: (source: string) => Effect.Effect<number>
   readonly usage: Effect.Effect<Usage>
 }
 
@@ -76,11 +74,6 @@ export const make = (
         Effect.suspend(() => bucketOf(source).take),
         (waitMs) => counted(waitMs)
       ),
-    check: (source) =>
-      Effect.suspend(() => {
-        const bucket = buckets.get(source)
-        return bucket === undefined ? Effect.succeed(0) : Effect.tap(bucket.peek, (waitMs) => counted(waitMs))
-      }),
     usage: Effect.map(Clock.currentTimeMillis, (now) => {
       let used = 0
       let busiest: string | null = null

@@ -14,7 +14,10 @@ import { Interaction, isPing, message, pong } from "../../chatops/Discord.ts"
 import * as DiscordSignature from "../../chatops/DiscordSignature.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { DISCORD_PATH } from "../api/ChatOpsApi.ts"
 import * as HttpMetrics from "../HttpMetrics.ts"
+import { Knocks } from "../Knocks.ts"
+import { Limits, tooMany } from "../Limits.ts"
 import { Refusal, unauthorized } from "../Refusal.ts"
 import { decodeBody, rawBody } from "../RequestBody.ts"
 import * as TokenBucket from "../TokenBucket.ts"
@@ -27,8 +30,7 @@ export interface Options {
 /** People type; what comes faster is a loop. Each command is written to the audit trail. */
 const COMMANDS: TokenBucket.Options = { burst: 20, perSecond: 1 }
 
-/** Refusals are logged up to this rate: whoever knocks without a key does not fill the disk. */
-const LOGGED_REFUSALS: TokenBucket.Options = { burst: 20, perSecond: 1 }
+const FAILURES = "chatops-auth-failure"
 
 export const notConfigured = new Refusal({
   status: 503,
@@ -45,7 +47,8 @@ const make = Effect.fnUntraced(function* (publicKey: string) {
   const chatOps = yield* ChatOps
   const verify = DiscordSignature.make(publicKey)
   const commands = TokenBucket.make(COMMANDS)
-  const refusalLog = TokenBucket.make(LOGGED_REFUSALS)
+  const limits = yield* Limits
+  const knocks = yield* Knocks
   const decode = decodeBody(Interaction)
 
   return Effect.gen(function* () {
@@ -55,8 +58,13 @@ const make = Effect.fnUntraced(function* (publicKey: string) {
     const verdict = verify(request.headers, body, yield* Clock.currentTimeMillis)
     if (Either.isLeft(verdict)) {
       HttpMetrics.chatOpsUnproven(verdict.left)
-      if ((yield* refusalLog.take) === 0) {
-        yield* Effect.logWarning("chatops.refused", { reason: verdict.left, address })
+      // What Discord signed at another time, or twice, has not failed to prove who sends it.
+      const isSigned = verdict.left === "stale" || verdict.left === "replayed"
+      const retryAfterMs = isSigned ? 0 : yield* limits.take(FAILURES, address)
+      const reason = retryAfterMs > 0 ? "locked-out" : verdict.left
+      yield* knocks.knocked({ door: "chatops", reason, address, path: DISCORD_PATH })
+      if (retryAfterMs > 0) {
+        return yield* tooMany("TOO_MANY_FAILURES", "wrong signatures from this address", retryAfterMs)
       }
       return yield* refused
     }

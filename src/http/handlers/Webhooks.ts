@@ -13,14 +13,14 @@ import { Credentials } from "../../orchestration/Credentials.ts"
 import { type NudgeOutcome, Operations } from "../../orchestration/Operations.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
-import { WorkspaceEvent } from "../api/WebhooksApi.ts"
+import { WEBHOOK_PATH, WorkspaceEvent } from "../api/WebhooksApi.ts"
 import { UNKNOWN_ADDRESS } from "../ClientAddress.ts"
 import * as HttpMetrics from "../HttpMetrics.ts"
+import { Knocks } from "../Knocks.ts"
 import { Limits, tooMany } from "../Limits.ts"
 import { Refusal, unauthorized } from "../Refusal.ts"
 import * as ReplayMap from "../ReplayMap.ts"
 import { decodeBody, rawBody } from "../RequestBody.ts"
-import * as TokenBucket from "../TokenBucket.ts"
 import * as WebhookAuthentication from "../WebhookAuthentication.ts"
 
 /** Without a secret nobody could authenticate, and every request to the path is answered with 503. */
@@ -29,9 +29,6 @@ export type Options = WebhookAuthentication.Options
 /** As the environment names the secrets. */
 const SECRET_VARIABLE = "WEBHOOK_SECRET"
 const FAILURES = "webhook-auth-failure"
-
-/** Refusals are logged up to this rate: whoever knocks without a key does not fill the disk. */
-const LOGGED_REFUSALS: TokenBucket.Options = { burst: 20, perSecond: 1 }
 
 export const notConfigured = new Refusal({
   status: 503,
@@ -52,7 +49,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const authenticate = WebhookAuthentication.make(options)
   const limits = yield* Limits
   const credentials = yield* Credentials
-  const refusalLog = TokenBucket.make(LOGGED_REFUSALS)
+  const knocks = yield* Knocks
   const replays = ReplayMap.make<NudgeOutcome>()
   const decode = decodeBody(WorkspaceEvent)
 
@@ -61,23 +58,30 @@ const make = Effect.fnUntraced(function* (options: Options) {
     body: Uint8Array
   ) {
     const address = Option.getOrElse(request.remoteAddress, () => UNKNOWN_ADDRESS)
-    const retryAfterMs = yield* limits.check(FAILURES, address)
-    if (retryAfterMs > 0)
-      return yield* tooMany("TOO_MANY_FAILURES", "wrong webhooks from this address", retryAfterMs)
+    // The proof first: a right one passes whatever others behind the same address have sent.
     const verdict = authenticate(request.headers, body, yield* Clock.currentTimeMillis)
     if (Either.isRight(verdict)) {
       credentials.used(SECRET_VARIABLE, verdict.right.secret)
+      const retryAfterMs = yield* limits.takeProven("webhook-source", address)
+      if (retryAfterMs > 0) {
+        return yield* tooMany("TOO_MANY_WEBHOOKS", "webhooks from this address", retryAfterMs)
+      }
       return verdict.right
     }
-    // A right signature of another time has not failed to prove who sends it.
-    if (verdict.left !== "stale") yield* limits.take(FAILURES, address)
     HttpMetrics.webhookUnproven(verdict.left)
-    if ((yield* refusalLog.take) === 0) {
-      yield* Effect.logWarning("workspace_webhook.refused", {
-        reason: verdict.left,
-        address
-      })
+    // A right signature of another time has not failed to prove who sends it.
+    const failureMs = verdict.left === "stale" ? 0 : yield* limits.take(FAILURES, address)
+    const floodMs = yield* limits.take("webhook-source", address)
+    yield* knocks.knocked({
+      door: "webhook",
+      reason: failureMs > 0 || floodMs > 0 ? "locked-out" : verdict.left,
+      address,
+      path: WEBHOOK_PATH
+    })
+    if (failureMs > 0) {
+      return yield* tooMany("TOO_MANY_FAILURES", "wrong webhooks from this address", failureMs)
     }
+    if (floodMs > 0) return yield* tooMany("TOO_MANY_WEBHOOKS", "webhooks from this address", floodMs)
     return yield* verdict.left === "stale" ? stale : refused
   })
 
