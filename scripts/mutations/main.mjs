@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { laws } from "./laws.mjs"
 import { mechanisms } from "./mechanisms.mjs"
+import { protection } from "./protection.mjs"
 import { security } from "./security.mjs"
 
 const run = promisify(execFile)
@@ -91,7 +92,10 @@ const mutate = async (copy, mutation) => {
   }
 }
 
-const all = [...laws, ...[...mechanisms, ...security].map((mutation) => ({ ...mutation, law: null }))]
+const all = [
+  ...laws,
+  ...[...mechanisms, ...security, ...protection].map((mutation) => ({ ...mutation, law: null }))
+]
 const only = process.argv[2] ?? "all"
 const chosen = all.filter(({ law, part }) =>
   only === "laws"

@@ -8,9 +8,12 @@ import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { IncomingMessage } from "node:http"
+import { fieldsOf, noQuery } from "./api/Query.ts"
 import { describeIssue } from "./Expectation.ts"
 import { isDeeperThan, MAX_JSON_DEPTH } from "./JsonDepth.ts"
+import { repeatedField } from "./JsonFields.ts"
 import { badRequest, Refusal } from "./Refusal.ts"
+import { describeUnknown } from "./Suggestion.ts"
 
 /** Wire contract, section 2. */
 export const MAX_BODY_BYTES = 65_536
@@ -96,28 +99,66 @@ export const rawBody = Effect.fnUntraced(function* (
 })
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
+const SUBJECT = "the body"
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+interface DecodeOptions {
+  /**
+   * What becomes of fields that the schema does not know: an event of a newer sender may have more of them, an operator's
+   * request may not, since what is ignored may have been meant as protection.
+   */
+  readonly others: "ignored" | "refused"
+}
 
 /** What the bytes say, as the schema reads it; else 400 with the place and what belongs there. */
-export const decodeBody = <A, I>(schema: Schema.Schema<A, I>) => {
+export const decodeBody = <A, I>(schema: Schema.Schema<A, I>, { others }: DecodeOptions) => {
   const decode = Schema.decodeUnknown(schema, { errors: "all" })
+  const known = others === "ignored" ? [] : fieldsOf(schema)
+  const strangeness = (text: string, value: unknown): string | undefined => {
+    if (others === "ignored" || !isObject(value)) return undefined
+    if (repeatedField(text)) return "The body has a field twice."
+    return describeUnknown(Object.keys(value), { subject: SUBJECT, part: "field", known })
+  }
   return (bytes: Uint8Array): Effect.Effect<A, Refusal> =>
     Effect.gen(function* () {
       if (isDeeperThan(bytes, MAX_JSON_DEPTH)) {
         return yield* badRequest(`The body may nest ${MAX_JSON_DEPTH} deep.`)
       }
-      const value = yield* Effect.try({
-        try: (): unknown => JSON.parse(utf8.decode(bytes)),
+      const [text, value] = yield* Effect.try({
+        try: (): readonly [string, unknown] => {
+          const decoded = utf8.decode(bytes)
+          return [decoded, JSON.parse(decoded)]
+        },
         catch: () => badRequest("The body is not JSON.")
       })
-      return yield* Effect.mapError(decode(value), ({ issue }) =>
-        badRequest(describeIssue(issue, "the body"))
-      )
+      const strange = strangeness(text, value)
+      if (strange !== undefined) return yield* badRequest(strange)
+      return yield* Effect.mapError(decode(value), ({ issue }) => badRequest(describeIssue(issue, SUBJECT)))
     }).pipe(Effect.catchIf(ParseResult.isParseError, () => badRequest("The body is wrong.")))
 }
 
-/** The body of the request being handled, as the schema reads it. */
-export const readBody = <A, I>(schema: Schema.Schema<A, I>, options?: BodyOptions) =>
-  HttpServerRequest.HttpServerRequest.pipe(
+/** The body of a call whose whole input it is, as the schema reads it; fields that it does not know are refused. */
+export const readBody = <A, I>(schema: Schema.Schema<A, I>, options?: BodyOptions) => {
+  const decode = decodeBody(schema, { others: "refused" })
+  return noQuery(fieldsOf(schema)).pipe(
+    Effect.zipRight(HttpServerRequest.HttpServerRequest),
     Effect.flatMap((request) => rawBody(request, options)),
-    Effect.flatMap(decodeBody(schema))
+    Effect.flatMap(decode)
   )
+}
+
+/** 400 for a call that has a body and takes none; `{}` says nothing. */
+export const noBody = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+  Effect.gen(function* () {
+    const incoming = NodeHttpServerRequest.toIncomingMessage(request)
+    const text = (yield* readCapped(incoming)).toString("utf8").trim()
+    if (text !== "" && text !== "{}") {
+      return yield* badRequest("This call takes no body: what it takes is in its URL.")
+    }
+  })
+)
+
+/** 400 for a call that has a body or a query, and takes neither. */
+export const noInput = Effect.zipRight(noQuery(), noBody)

@@ -13,7 +13,7 @@ import type { Actor, NudgeOutcome, ReconcilerDisabled } from "./Operations.ts"
 import type { AuditQuery } from "./StateStore.ts"
 import type { DesiredView } from "./Views.ts"
 
-/** Nobody has ever spoken of this workspace, and the snapshot that says so is fresh. */
+/** No workspace of this id is known: the directory does not have it, STORE_IDS does not name it, and no store is open. */
 export class UnknownWorkspace extends Schema.TaggedError<UnknownWorkspace>()("UnknownWorkspace", {
   storeId: Schema.String
 }) {}
@@ -193,6 +193,12 @@ export interface Probe {
   readonly detail: Readonly<Record<string, string | number | boolean | null>>
 }
 
+/** Which workspaces a call may be about. */
+export interface Which {
+  /** Also one that does not exist yet. Default: no, an id that is not known is refused. */
+  readonly allowUnknown?: boolean
+}
+
 export class Administration extends Context.Tag("workspace-orchestrator/orchestration/Administration")<
   Administration,
   {
@@ -200,9 +206,16 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
     /** What would be done now, by the snapshot that is accepted now. Changes nothing. */
     readonly plan: Effect.Effect<Plan>
     /** The part of the plan that is about one workspace; right however many others there are. */
-    readonly planOne: (storeId: string) => Effect.Effect<Plan>
-    /** Reconciles one workspace now, backoff or not; waits until it is settled, or for as long as a webhook would. */
-    readonly reconcileOne: (storeId: string, actor: Actor) => Effect.Effect<NudgeOutcome, ReconcilerDisabled>
+    readonly planOne: (storeId: string, which?: Which) => Effect.Effect<Plan, UnknownWorkspace>
+    /**
+     * Reconciles one workspace now, backoff or not; waits until it is settled, or for as long as a webhook would. The
+     * directory is asked first: only what it does not know afterwards either is unknown.
+     */
+    readonly reconcileOne: (
+      storeId: string,
+      actor: Actor,
+      which?: Which
+    ) => Effect.Effect<NudgeOutcome, ReconcilerDisabled | UnknownWorkspace>
     /** Lets exactly the held plan of this hash pass. Answers what it approved. */
     readonly approve: (
       planHash: string,
@@ -215,10 +228,11 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
         readonly reason: string
         readonly expiresInMs: number | null
       },
-      actor: Actor
-    ) => Effect.Effect<PauseView>
+      actor: Actor,
+      which?: Which
+    ) => Effect.Effect<PauseView, UnknownWorkspace>
     /** Ends a pause and looks at everything again, slowly at first. False: nothing was paused. */
-    readonly resume: (storeId: string | null, actor: Actor) => Effect.Effect<boolean>
+    readonly resume: (storeId: string | null, actor: Actor) => Effect.Effect<boolean, UnknownWorkspace>
     /** Null while nothing is locked down. */
     readonly lockdown: () => LockdownView | null
     /** Locks every mutating call but the lifting; one that stands is left as it is. */

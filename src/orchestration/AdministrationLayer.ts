@@ -1,6 +1,7 @@
 /** `Administration` over the running loop. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
@@ -18,7 +19,8 @@ import {
   type LockdownView,
   type PauseView,
   type Plan,
-  type Probe
+  type Probe,
+  type Which
 } from "./Administration.ts"
 import type { AuditEntry } from "./Audit.ts"
 import { EventFeed } from "./EventFeed.ts"
@@ -334,6 +336,19 @@ export const make = (options: Options) =>
       } satisfies Plan
     })
 
+    /** Whether the id is desired, absent but not yet stopped, open, or that of one whose local data is still kept. */
+    const isKnown = (storeId: string): Effect.Effect<boolean> =>
+      Effect.suspend(() =>
+        desired.get(storeId)._tag !== "Unknown" || manager.observe(storeId)._tag !== "Closed"
+          ? Effect.succeed(true)
+          : Effect.map(state.transitions.read(storeId, 1), (transitions) => transitions.length > 0)
+      )
+
+    const requireKnown = (storeId: string, { allowUnknown = false }: Which = {}) =>
+      Effect.flatMap(isKnown(storeId), (known) =>
+        allowUnknown || known ? Effect.void : new UnknownWorkspace({ storeId })
+      )
+
     /** Of all others it is known that nothing would be done. */
     const plan = Effect.suspend(() =>
       planFor(
@@ -372,8 +387,28 @@ export const make = (options: Options) =>
         })
       )
 
-    const pause: Administration["Type"]["pause"] = (request, actor) =>
+    const reconcileOne: Administration["Type"]["reconcileOne"] = (storeId, actor, which) =>
       Effect.gen(function* () {
+        if (Option.isSome(options.disabled)) {
+          return yield* new ReconcilerDisabled({ reason: options.disabled.value })
+        }
+        const wasKnown = yield* isKnown(storeId)
+        const outcome = yield* operations.nudge(storeId)
+        // While the source cannot be asked, the id may be one that it knows.
+        const isStrange = !wasKnown && outcome.status === "already_stopped"
+        const refusal = isStrange ? yield* Effect.either(requireKnown(storeId, which)) : Either.void
+        yield* record(actor, {
+          action: "workspace.reconciled",
+          subject: storeId,
+          detail: Either.isLeft(refusal) ? "unknown" : outcome.status,
+          outcome: Either.isLeft(refusal) ? "refused" : "succeeded"
+        })
+        return yield* Effect.as(refusal, outcome)
+      })
+
+    const pause: Administration["Type"]["pause"] = (request, actor, which) =>
+      Effect.gen(function* () {
+        if (request.storeId !== null) yield* requireKnown(request.storeId, which)
         const since = yield* Clock.currentTimeMillis
         const expiresAt = request.expiresInMs === null ? null : since + request.expiresInMs
         const { reason, storeId } = request
@@ -393,6 +428,9 @@ export const make = (options: Options) =>
 
     const resume: Administration["Type"]["resume"] = (storeId, actor) =>
       Effect.gen(function* () {
+        // A pause of what no longer exists can be ended all the same.
+        const isPaused = pauses.list().some((pause) => pause.storeId === storeId)
+        if (storeId !== null && !isPaused) yield* requireKnown(storeId)
         const wasPaused = yield* pauses.resume(storeId)
         yield* record(actor, {
           action: storeId === null ? "loop.resumed" : "workspace.resumed",
@@ -524,20 +562,8 @@ export const make = (options: Options) =>
     return Administration.of({
       explain,
       plan,
-      planOne: (storeId) => planFor([storeId]),
-      reconcileOne: (storeId, actor) =>
-        Option.match(options.disabled, {
-          onSome: (reason) => Effect.fail(new ReconcilerDisabled({ reason })),
-          onNone: () =>
-            Effect.tap(operations.nudge(storeId), (outcome) =>
-              record(actor, {
-                action: "workspace.reconciled",
-                subject: storeId,
-                detail: outcome.status,
-                outcome: "succeeded"
-              })
-            )
-        }),
+      planOne: (storeId, which) => Effect.zipRight(requireKnown(storeId, which), planFor([storeId])),
+      reconcileOne,
       approve,
       pause,
       resume,

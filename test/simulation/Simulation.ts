@@ -2,6 +2,7 @@
  * A whole world in one thread: the server, its source of truth, its stores, its disk, its operators, and a plan of what
  * goes wrong. Runs a plan from beginning to end and checks the laws after every step.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { PlanMismatch } from "../../src/orchestration/Administration.ts"
@@ -375,7 +376,9 @@ class World {
     this.life?.ask(
       ({ administration }) => {
         this.paused.set(id ?? "", ms === null ? Infinity : this.time.wall + ms)
-        return administration.pause({ storeId: id, reason: "simulated", expiresInMs: ms }, operator)
+        return administration.pause({ storeId: id, reason: "simulated", expiresInMs: ms }, operator, {
+          allowUnknown: true
+        })
       },
       () => undefined
     )
@@ -385,7 +388,9 @@ class World {
     this.life?.ask(
       ({ administration }) => administration.resume(id, operator),
       (exit) => {
-        if (Exit.isSuccess(exit)) this.paused.delete(id ?? "")
+        // What is neither paused nor known any more is not paused.
+        const isUnknown = Exit.isFailure(exit) && Cause.isFailure(exit.cause)
+        if (Exit.isSuccess(exit) || isUnknown) this.paused.delete(id ?? "")
       }
     )
   }

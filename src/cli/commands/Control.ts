@@ -23,6 +23,10 @@ const forDuration = Options.text("for").pipe(
   Options.optional
 )
 
+export const allowUnknown = Options.boolean("allow-unknown").pipe(
+  Options.withDescription("take an id that is not known: that of a workspace which does not exist yet")
+)
+
 const milliseconds = (text: string): Effect.Effect<number, WrongUsage> => {
   const ms = parseDuration(text)
   return ms === undefined
@@ -32,7 +36,7 @@ const milliseconds = (text: string): Effect.Effect<number, WrongUsage> => {
 
 export const suspend = Command.make(
   "suspend",
-  { ...view, reason, for: forDuration, id: optionalId },
+  { ...view, reason, for: forDuration, allowUnknown, id: optionalId },
   (options) =>
     Effect.gen(function* () {
       const client = yield* connect(options)
@@ -40,6 +44,7 @@ export const suspend = Command.make(
       const body = JSON.stringify({
         reason: options.reason,
         ...(Option.isSome(options.id) ? { storeId: options.id.value } : {}),
+        ...(options.allowUnknown ? { allowUnknown: true } : {}),
         ...(Option.isSome(expiresInMs) ? { expiresInMs: expiresInMs.value } : {})
       })
       const answer = yield* client.ask(PauseAnswer, { method: "POST", path: "/admin/pause", body })

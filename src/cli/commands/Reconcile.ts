@@ -12,6 +12,7 @@ import { Screen } from "../Screen.ts"
 import { summaries } from "../summaries.ts"
 import { planText } from "../text/PlanText.ts"
 import { duration } from "../Words.ts"
+import { allowUnknown } from "./Control.ts"
 import { eventLine } from "./Events.ts"
 
 const watch = Options.boolean("watch").pipe(
@@ -32,38 +33,45 @@ const runText = ({ durationMs, result, status }: typeof ReconcileAnswer.Type): s
     ...result.held.map(({ reason, storeId }) => `  held ${storeId}: ${reason}`)
   ].join("\n")
 
-export const reconcile = Command.make("reconcile", { ...view, watch, id: optionalId }, (options) =>
-  Effect.gen(function* () {
-    const client = yield* connect(options)
-    const { say } = yield* Screen
-    const watcher = options.watch
-      ? yield* client.events(Event, "/events?after=live").pipe(
-          Stream.runForEach((event) => say(eventLine(event))),
-          Effect.catchAll((error) => say(error.message)),
-          Effect.fork
-        )
-      : undefined
-    const run = Option.match(options.id, {
-      onNone: () =>
-        Effect.gen(function* () {
-          const answer = yield* client.ask(ReconcileAnswer, { method: "POST", path: "/admin/reconcile" })
-          yield* show(options.output, answer, runText)
-          return answer.value.status === "completed"
-        }),
-      onSome: (id) =>
-        Effect.gen(function* () {
-          const path = `/admin/reconcile?storeId=${encodeURIComponent(id)}`
-          const answer = yield* client.ask(ReconcileOneAnswer, { method: "POST", path })
-          yield* show(options.output, answer, ({ reason, status, storeId }) =>
-            reason === undefined ? `${storeId}: ${status}` : `${storeId}: ${status} (${reason})`
+export const reconcile = Command.make(
+  "reconcile",
+  { ...view, watch, allowUnknown, id: optionalId },
+  (options) =>
+    Effect.gen(function* () {
+      const client = yield* connect(options)
+      const { say } = yield* Screen
+      const watcher = options.watch
+        ? yield* client.events(Event, "/events?after=live").pipe(
+            Stream.runForEach((event) => say(eventLine(event))),
+            Effect.catchAll((error) => say(error.message)),
+            Effect.fork
           )
-          return answer.value.status !== "reconcile_queued"
-        })
+        : undefined
+      const run = Option.match(options.id, {
+        onNone: () =>
+          Effect.gen(function* () {
+            const answer = yield* client.ask(ReconcileAnswer, { method: "POST", path: "/admin/reconcile" })
+            yield* show(options.output, answer, runText)
+            return answer.value.status === "completed"
+          }),
+        onSome: (id) =>
+          Effect.gen(function* () {
+            const query = new URLSearchParams({
+              storeId: id,
+              ...(options.allowUnknown ? { allowUnknown: "true" } : {})
+            })
+            const path = `/admin/reconcile?${query.toString()}`
+            const answer = yield* client.ask(ReconcileOneAnswer, { method: "POST", path })
+            yield* show(options.output, answer, ({ reason, status, storeId }) =>
+              reason === undefined ? `${storeId}: ${status}` : `${storeId}: ${status} (${reason})`
+            )
+            return answer.value.status !== "reconcile_queued"
+          })
+      })
+      const isDone = yield* run
+      if (watcher !== undefined) yield* Fiber.interrupt(watcher)
+      if (!isDone) return yield* new AnswerIsNo()
     })
-    const isDone = yield* run
-    if (watcher !== undefined) yield* Fiber.interrupt(watcher)
-    if (!isDone) return yield* new AnswerIsNo()
-  })
 ).pipe(Command.withDescription(summaries.reconcile))
 
 export const diff = Command.make("diff", view, (options) =>

@@ -19,15 +19,19 @@ import {
   ResumeAnswer,
   TooSoon
 } from "./AdminViews.ts"
-import { ErrorBody, StoreId } from "./Common.ts"
+import { ErrorBody, Reason, StoreId } from "./Common.ts"
 import { Probe } from "./HealthViews.ts"
 import { describeQuery, Flag, shortText, wholeNumber } from "./Query.ts"
 import { Audit, Breaker, Plan } from "./Views.ts"
 
-/** `storeId` reconciles one workspace; `dryRun` answers the plan and changes nothing. */
+/**
+ * `storeId` reconciles one workspace; `dryRun` answers the plan and changes nothing; `allowUnknown` takes a `storeId`
+ * that the source does not know (yet).
+ */
 export const ReconcileQuery = Schema.Struct({
   storeId: Schema.optional(StoreId),
-  dryRun: Schema.optional(Flag)
+  dryRun: Schema.optional(Flag),
+  allowUnknown: Schema.optional(Flag)
 })
 
 const reconcile = HttpApiEndpoint.post("reconcile", "/admin/reconcile")
@@ -35,6 +39,7 @@ const reconcile = HttpApiEndpoint.post("reconcile", "/admin/reconcile")
   .addSuccess(ReconcileOneAnswer, { status: 202 })
   .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
+  .addError(ErrorBody, { status: 404 })
   .addError(ErrorBody, { status: 409 })
   .addError(TooSoon, { status: 429 })
   .addError(ReconcileFailure, { status: 500 })
@@ -43,7 +48,7 @@ const reconcile = HttpApiEndpoint.post("reconcile", "/admin/reconcile")
     OpenApi.annotations({
       summary: "Reconcile now",
       description:
-        "One whole run: a fresh list, every drifting workspace attempted once, and the result. With `storeId` one workspace only; with `dryRun=true` the plan, and nothing is changed.",
+        "One whole run: a fresh list, every drifting workspace attempted once, and the result. With `storeId` one workspace only; with `dryRun=true` the plan, and nothing is changed. 404 for a workspace that the source does not know, unless `allowUnknown=true`.",
       override: adminOnly,
       transform: describeQuery(ReconcileQuery)
     })
@@ -51,6 +56,7 @@ const reconcile = HttpApiEndpoint.post("reconcile", "/admin/reconcile")
 
 const plan = HttpApiEndpoint.get("plan", "/admin/plan")
   .addSuccess(Plan)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(OpenApi.annotations({ summary: "What would be done now", override: adminOnly }))
 
@@ -76,16 +82,18 @@ const approve = HttpApiEndpoint.post("approve", "/admin/removals/approve")
     })
   )
 
-const MAX_REASON_LENGTH = 500
 const MIN_PAUSE_MS = 1_000
 /** A month: a pause that nobody remembers is worse than one that ends. */
 const MAX_PAUSE_MS = 2_678_400_000
 
 export const PauseBody = Schema.Struct({
   storeId: Schema.optional(StoreId),
-  reason: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(MAX_REASON_LENGTH)).annotations({
-    description: `a text of 1 to ${MAX_REASON_LENGTH} characters`
-  }),
+  allowUnknown: Schema.optional(
+    Schema.Boolean.annotations({
+      description: "true or false: whether the workspace may be one that is not known"
+    })
+  ),
+  reason: Reason,
   expiresInMs: Schema.optional(
     Schema.Int.pipe(Schema.between(MIN_PAUSE_MS, MAX_PAUSE_MS)).annotations({
       description: `a whole number from ${MIN_PAUSE_MS} to ${MAX_PAUSE_MS}`
@@ -98,7 +106,14 @@ const pause = HttpApiEndpoint.post("pause", "/admin/pause")
   .addSuccess(PauseAnswer)
   .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
-  .annotateContext(OpenApi.annotations({ summary: "Pause the loop, or one workspace", override: adminOnly }))
+  .addError(ErrorBody, { status: 404 })
+  .annotateContext(
+    OpenApi.annotations({
+      summary: "Pause the loop, or one workspace",
+      description: "404 for a workspace that is not known, unless `allowUnknown` is true.",
+      override: adminOnly
+    })
+  )
 
 export const ResumeBody = Schema.Struct({ storeId: Schema.optional(StoreId) }).annotations({
   identifier: "ResumeRequest",
@@ -110,6 +125,7 @@ const resume = HttpApiEndpoint.post("resume", "/admin/resume")
   .addSuccess(ResumeAnswer)
   .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
+  .addError(ErrorBody, { status: 404 })
   .annotateContext(
     OpenApi.annotations({
       summary: "Resume the loop, or one workspace",
@@ -146,6 +162,7 @@ const resetBreaker = HttpApiEndpoint.post(
   "resetBreaker"
 )`/admin/circuit-breakers/${HttpApiSchema.param("name", Schema.String)}/reset`
   .addSuccess(Breaker)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 404 })
   .annotateContext(
@@ -155,6 +172,7 @@ const resetBreaker = HttpApiEndpoint.post(
 const selfTest = HttpApiEndpoint.post("selfTest", "/admin/selftest/livestore")
   .addSuccess(Probe)
   .addSuccess(Probe, { status: 503 })
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(
     OpenApi.annotations({

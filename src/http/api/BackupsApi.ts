@@ -12,6 +12,7 @@ import { ErrorBody } from "./Common.ts"
 
 const create = HttpApiEndpoint.post("create", "/admin/backups")
   .addSuccess(Backup, { status: 201 })
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 500 })
   .addError(ErrorBody, { status: 507 })
@@ -26,6 +27,7 @@ const create = HttpApiEndpoint.post("create", "/admin/backups")
 
 const list = HttpApiEndpoint.get("list", "/admin/backups")
   .addSuccess(BackupList)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(OpenApi.annotations({ summary: "The backups, the newest first", override: adminOnly }))
 
@@ -33,6 +35,7 @@ const verify = HttpApiEndpoint.post(
   "verify"
 )`/admin/backups/${HttpApiSchema.param("id", Schema.String)}/verify`
   .addSuccess(BackupVerified)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 404 })
   .annotateContext(

@@ -16,6 +16,15 @@ export const StoreId = Schema.String.pipe(Schema.pattern(/^[a-zA-Z0-9][a-zA-Z0-9
   description: "a workspace id: 3 to 64 letters, digits, _ and -, beginning with a letter or digit"
 })
 
+const MAX_REASON_LENGTH = 500
+
+/** Why an operator does something; spaces alone are none. */
+export const Reason = Schema.String.pipe(
+  Schema.minLength(1),
+  Schema.maxLength(MAX_REASON_LENGTH),
+  Schema.pattern(/\S/)
+).annotations({ description: `a text of 1 to ${MAX_REASON_LENGTH} characters` })
+
 const ErrorDetail = Schema.Struct({
   code: Schema.String.annotations({ description: "SCREAMING_SNAKE, stable, for programs" }),
   message: Schema.String.annotations({ description: "a sentence, for people" }),

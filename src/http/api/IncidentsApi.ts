@@ -10,6 +10,7 @@ import { IncidentList, NotificationFailed, NotificationTested } from "./Incident
 
 const incidents = HttpApiEndpoint.get("incidents", "/incidents")
   .addSuccess(IncidentList)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(
     OpenApi.annotations({
@@ -21,6 +22,7 @@ const incidents = HttpApiEndpoint.get("incidents", "/incidents")
 
 const test = HttpApiEndpoint.post("test", "/admin/notifications/test")
   .addSuccess(NotificationTested)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(NotificationFailed, { status: 502 })
   .addError(ErrorBody, { status: 503 })

@@ -39,6 +39,7 @@ const list = HttpApiEndpoint.get("list", "/messages")
 
 const retry = HttpApiEndpoint.post("retry")`/admin/messages/${storeId}/${messageId}/retry`
   .addSuccess(Decided)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 404 })
   .addError(ErrorBody, { status: 409 })
@@ -48,6 +49,7 @@ const retry = HttpApiEndpoint.post("retry")`/admin/messages/${storeId}/${message
 
 const drop = HttpApiEndpoint.post("drop")`/admin/messages/${storeId}/${messageId}/drop`
   .addSuccess(Decided)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 404 })
   .addError(ErrorBody, { status: 409 })

@@ -28,12 +28,14 @@ const storeId = HttpApiSchema.param("storeId", Schema.String)
 
 const explain = HttpApiEndpoint.get("explain")`/stores/${storeId}`
   .addSuccess(Explanation)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 404 })
   .annotateContext(OpenApi.annotations({ summary: "Why one workspace is as it is", override: adminOnly }))
 
 const queue = HttpApiEndpoint.get("queue", "/queue")
   .addSuccess(Queue)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(
     OpenApi.annotations({ summary: "What is being worked on, and what waits", override: adminOnly })
@@ -53,11 +55,13 @@ const stuck = HttpApiEndpoint.get("stuck", "/queue/stuck")
 
 const circuitBreakers = HttpApiEndpoint.get("circuitBreakers", "/circuit-breakers")
   .addSuccess(CircuitBreakers)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(OpenApi.annotations({ summary: "The circuit breakers", override: adminOnly }))
 
 const recentErrors = HttpApiEndpoint.get("recentErrors", "/recent-errors")
   .addSuccess(RecentErrors)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(OpenApi.annotations({ summary: "The newest errors, by kind", override: adminOnly }))
 
@@ -65,6 +69,7 @@ const events = HttpApiEndpoint.get("events", "/events")
   .addSuccess(
     Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" }))
   )
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 503 })
   .annotateContext(

@@ -10,6 +10,7 @@ import { Configuration, DailyReport, DeepVerification } from "./ReportsViews.ts"
 
 const daily = HttpApiEndpoint.get("daily", "/reports/daily")
   .addSuccess(DailyReport)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(
     OpenApi.annotations({
@@ -22,6 +23,7 @@ const daily = HttpApiEndpoint.get("daily", "/reports/daily")
 
 const verify = HttpApiEndpoint.post("verify", "/admin/verify")
   .addSuccess(DeepVerification)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(
     OpenApi.annotations({
@@ -34,6 +36,7 @@ const verify = HttpApiEndpoint.post("verify", "/admin/verify")
 
 const configuration = HttpApiEndpoint.get("configuration", "/admin/configuration")
   .addSuccess(Configuration)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(
     OpenApi.annotations({

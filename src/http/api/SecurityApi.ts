@@ -6,7 +6,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { adminOnly } from "./AdminSecurity.ts"
-import { ErrorBody, IsoTime } from "./Common.ts"
+import { ErrorBody, IsoTime, Reason } from "./Common.ts"
 
 const NullableTime = Schema.NullOr(IsoTime)
 
@@ -65,22 +65,20 @@ export const LiftAnswer = Schema.Struct({
   lockdown: Schema.NullOr(Lockdown)
 }).annotations({ identifier: "LiftAnswer" })
 
-const MAX_REASON_LENGTH = 500
-const reason = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(MAX_REASON_LENGTH)).annotations({
-  description: `a text of 1 to ${MAX_REASON_LENGTH} characters`
-})
-
 /** Whoever asks for more than is done must hear of it. */
 const closeStores = Schema.Literal(false).annotations({
   description: "false: a lockdown closes no store"
 })
 
-export const LockdownBody = Schema.Struct({ reason, closeStores: Schema.optional(closeStores) }).annotations({
+export const LockdownBody = Schema.Struct({
+  reason: Reason,
+  closeStores: Schema.optional(closeStores)
+}).annotations({
   identifier: "LockdownRequest",
   description: "a JSON object"
 })
 
-export const LiftBody = Schema.Struct({ reason }).annotations({
+export const LiftBody = Schema.Struct({ reason: Reason }).annotations({
   identifier: "LiftRequest",
   description: "a JSON object"
 })
@@ -89,6 +87,7 @@ export const LOCKDOWN_PATH = "/admin/lockdown"
 
 const limits = HttpApiEndpoint.get("limits", "/limits")
   .addSuccess(LimitList)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(
     OpenApi.annotations({
@@ -100,6 +99,7 @@ const limits = HttpApiEndpoint.get("limits", "/limits")
 
 const secrets = HttpApiEndpoint.get("secrets", "/admin/secrets")
   .addSuccess(CredentialList)
+  .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .annotateContext(
     OpenApi.annotations({

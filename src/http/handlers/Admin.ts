@@ -4,7 +4,13 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { Administration, type PlanMismatch, type UnknownBreaker } from "../../orchestration/Administration.ts"
+import {
+  Administration,
+  type PlanMismatch,
+  type UnknownBreaker,
+  type UnknownWorkspace,
+  type Which
+} from "../../orchestration/Administration.ts"
 import {
   type Actor,
   type ManualRun,
@@ -18,14 +24,25 @@ import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { ApproveRequest, AuditQuery, PauseBody, ReconcileQuery, ResumeBody } from "../api/AdminApi.ts"
-import { decodeQuery } from "../api/Query.ts"
-import { Refusal } from "../Refusal.ts"
-import { readBody } from "../RequestBody.ts"
+import { decodeQuery, noFilter } from "../api/Query.ts"
+import { badRequest, Refusal } from "../Refusal.ts"
+import { noBody, noInput, readBody } from "../RequestBody.ts"
 
 /** Named as the runbook names it, in the log and in the tags of an error report. */
 const MANUAL_TRIGGER = "workspace_reconciler.manual_trigger"
 
 type RunError = ReconcilerDisabled | RunInFlight | RunTooSoon | RunFailed
+
+/** Where a call says that the workspace may be unknown, for the sentence of its refusal. */
+const unknownWorkspace = (how: string) => (): Refusal =>
+  new Refusal({
+    status: 404,
+    code: "WORKSPACE_NOT_FOUND",
+    message: `No workspace of this id is known: check the id (GET /stores lists the known ones). ${how}`
+  })
+const inQuery = unknownWorkspace("For one that does not exist yet: allowUnknown=true.")
+const inBody = unknownWorkspace('For one that does not exist yet: "allowUnknown": true.')
+const notPaused = unknownWorkspace("No pause of it stands either.")
 
 const refusalOf = (error: RunError): Refusal => {
   switch (error._tag) {
@@ -100,6 +117,9 @@ const unknownBreaker = ({ known }: UnknownBreaker): Refusal =>
     message: `The circuit breakers are: ${known.join(", ")}.`
   })
 
+/** Who names no workspace but speaks of one has left it out. */
+const aboutNothing = badRequest("allowUnknown is about a workspace: storeId is missing.")
+
 const DEFAULT_AUDIT_PAGE = 100
 
 export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
@@ -123,29 +143,42 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
       )
     }
 
-    const reconcileOne = (storeId: string, actor: Actor) =>
+    const reconcileOne = (storeId: string, actor: Actor, which: Which) =>
       Effect.gen(function* () {
         const [duration, outcome] = yield* Effect.timed(
-          Effect.mapError(administration.reconcileOne(storeId, actor), refusalOf)
+          administration
+            .reconcileOne(storeId, actor, which)
+            .pipe(
+              Effect.mapError((error: ReconcilerDisabled | UnknownWorkspace) =>
+                error._tag === "UnknownWorkspace" ? inQuery() : refusalOf(error)
+              )
+            )
         )
         const durationMs = Math.round(Duration.toMillis(duration))
         return json({ ...outcome, storeId, durationMs }, outcome.status === "reconcile_queued" ? 202 : 200)
       })
 
-    const dryRun = (storeId: string | undefined) =>
-      Effect.map(storeId === undefined ? administration.plan : administration.planOne(storeId), (plan) =>
-        json({ status: "planned", ...plan })
-      )
+    const dryRun = (storeId: string | undefined, which: Which) =>
+      (storeId === undefined
+        ? administration.plan
+        : Effect.mapError(administration.planOne(storeId, which), inQuery)
+      ).pipe(Effect.map((plan) => json({ status: "planned", ...plan })))
 
     const reconcile = Effect.gen(function* () {
       const actor = yield* administrators.require
       const query = yield* decodeQuery(ReconcileQuery)
-      if (query.dryRun === true) return yield* dryRun(query.storeId)
-      return yield* query.storeId === undefined ? reconcileAll(actor) : reconcileOne(query.storeId, actor)
+      yield* noBody
+      const { allowUnknown = false, dryRun: isDry = false, storeId } = query
+      if (storeId === undefined && query.allowUnknown !== undefined) return yield* aboutNothing
+      if (isDry) return yield* dryRun(storeId, { allowUnknown })
+      return yield* storeId === undefined
+        ? reconcileAll(actor)
+        : reconcileOne(storeId, actor, { allowUnknown })
     })
 
     const plan = Effect.gen(function* () {
       yield* administrators.require
+      yield* noFilter
       return json(yield* administration.plan)
     })
 
@@ -158,17 +191,22 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
 
     const pause = Effect.gen(function* () {
       const actor = yield* administrators.require
-      const { expiresInMs = null, reason, storeId = null } = yield* readBody(PauseBody)
+      const body = yield* readBody(PauseBody)
+      const { allowUnknown = false, expiresInMs = null, reason, storeId = null } = body
+      if (storeId === null && body.allowUnknown !== undefined) return yield* aboutNothing
       return json({
         status: "paused",
-        pause: yield* administration.pause({ storeId, reason, expiresInMs }, actor)
+        pause: yield* Effect.mapError(
+          administration.pause({ storeId, reason, expiresInMs }, actor, { allowUnknown }),
+          inBody
+        )
       })
     })
 
     const resume = Effect.gen(function* () {
       const actor = yield* administrators.require
       const { storeId = null } = yield* readBody(ResumeBody, { whenEmpty: "{}" })
-      const wasPaused = yield* administration.resume(storeId, actor)
+      const wasPaused = yield* Effect.mapError(administration.resume(storeId, actor), notPaused)
       return json({ status: wasPaused ? "resumed" : "not_paused", storeId })
     })
 
@@ -179,7 +217,7 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
         before = null,
         limit = DEFAULT_AUDIT_PAGE,
         verify
-      } = yield* decodeQuery(AuditQuery)
+      } = yield* decodeQuery(AuditQuery, { call: "reads" })
       const records = yield* administration.audit({ limit, before, action })
       return json({
         records: records.map((record) => ({ ...record, at: new Date(record.at).toISOString() })),
@@ -191,11 +229,13 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
     const resetBreaker = (name: string) =>
       Effect.gen(function* () {
         const actor = yield* administrators.require
+        yield* noInput
         return json(yield* Effect.mapError(administration.resetBreaker(name, actor), unknownBreaker))
       })
 
     const selfTest = Effect.gen(function* () {
       yield* administrators.require
+      yield* noInput
       const { detail, healthy } = yield* administration.selfTest
       const status = healthy ? "ok" : "unavailable"
       return json({ status, check: "livestore", ...detail }, healthy ? 200 : 503)

@@ -7,7 +7,9 @@ import { type BackupFailed, Backups } from "../../orchestration/Backups.ts"
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { noFilter } from "../api/Query.ts"
 import { Refusal } from "../Refusal.ts"
+import { noInput } from "../RequestBody.ts"
 
 /** What went wrong is said; the paths of this machine, which the error's detail may have, are in the log only. */
 const backupFailed = ({ reason }: BackupFailed): Refusal =>
@@ -37,17 +39,20 @@ export const layer = HttpApiBuilder.group(Api, "backups", (handlers) =>
 
     const create = Effect.gen(function* () {
       const actor = yield* administrators.require
+      yield* noInput
       return json(yield* Effect.mapError(backups.create(actor), backupFailed), 201)
     })
 
     const list = Effect.gen(function* () {
       yield* administrators.require
+      yield* noFilter
       return json({ backups: yield* backups.list })
     })
 
     const verify = (id: string) =>
       Effect.gen(function* () {
         yield* administrators.require
+        yield* noInput
         const report = yield* Effect.mapError(backups.verify(id), () => unknownBackup)
         return json({ id, ...report })
       })

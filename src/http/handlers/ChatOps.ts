@@ -49,7 +49,7 @@ const make = Effect.fnUntraced(function* (publicKey: string) {
   const commands = TokenBucket.make(COMMANDS)
   const limits = yield* Limits
   const knocks = yield* Knocks
-  const decode = decodeBody(Interaction)
+  const decode = decodeBody(Interaction, { others: "ignored" })
 
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest

@@ -23,7 +23,7 @@ export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
     const startedAt = yield* Clock.currentTimeMillis
 
     const health = Effect.gen(function* () {
-      const { strict } = yield* decodeQuery(HealthQuery)
+      const { strict } = yield* decodeQuery(HealthQuery, { call: "reads" })
       const now = yield* DateTime.now
       const { status, ...rest } = yield* operations.health
       const body = {

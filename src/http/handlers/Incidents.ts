@@ -9,7 +9,9 @@ import type { Undelivered } from "../../incidents/NotificationWebhook.ts"
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { noFilter } from "../api/Query.ts"
 import { Refusal } from "../Refusal.ts"
+import { noInput } from "../RequestBody.ts"
 
 const refusalOf = (error: NotificationsNotConfigured | Undelivered): Refusal =>
   error._tag === "Undelivered"
@@ -32,11 +34,13 @@ export const layer = HttpApiBuilder.group(Api, "incidents", (handlers) =>
 
     const list = Effect.gen(function* () {
       yield* administrators.requireReader
+      yield* noFilter
       return json(yield* incidents.list)
     })
 
     const test = Effect.gen(function* () {
       const actor = yield* administrators.require
+      yield* noInput
       const [duration, { httpStatus }] = yield* Effect.timed(
         Effect.mapError(incidents.test(actor), refusalOf)
       )

@@ -15,6 +15,7 @@ import { Api } from "../Api.ts"
 import { MessagesQuery } from "../api/MessagesApi.ts"
 import { decodeQuery } from "../api/Query.ts"
 import { badRequest, Refusal } from "../Refusal.ts"
+import { noInput } from "../RequestBody.ts"
 
 const DEFAULT_PAGE = 100
 
@@ -66,7 +67,11 @@ export const layer = HttpApiBuilder.group(Api, "messages", (handlers) =>
 
     const list = Effect.gen(function* () {
       yield* administrators.requireReader
-      const { cursor, limit = DEFAULT_PAGE, storeId = null } = yield* decodeQuery(MessagesQuery)
+      const {
+        cursor,
+        limit = DEFAULT_PAGE,
+        storeId = null
+      } = yield* decodeQuery(MessagesQuery, { call: "reads" })
       const after = yield* positionOf(cursor)
       const page = yield* Effect.mapError(messages.parked({ storeId, limit, after }), refusalOf)
       const last = page.at(-1)
@@ -82,6 +87,7 @@ export const layer = HttpApiBuilder.group(Api, "messages", (handlers) =>
     ) =>
       Effect.gen(function* () {
         const actor = yield* administrators.require
+        yield* noInput
         yield* Effect.mapError(messages.decide(decision, storeId, messageId, actor), refusalOf)
         return json({ status: statuses[decision], storeId, messageId })
       })

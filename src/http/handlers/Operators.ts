@@ -16,7 +16,7 @@ import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { DEFAULT_STUCK_MS, EventsQuery, LIVE, METRICS_TYPE, StuckQuery } from "../api/OperatorsApi.ts"
-import { decodeQuery } from "../api/Query.ts"
+import { decodeQuery, noFilter } from "../api/Query.ts"
 import * as HttpMetrics from "../HttpMetrics.ts"
 import { Draining } from "../HttpServer.ts"
 import { Limits } from "../Limits.ts"
@@ -53,27 +53,31 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
     const explain = (storeId: string) =>
       Effect.gen(function* () {
         yield* administrators.requireReader
+        yield* noFilter
         return json(yield* Effect.mapError(administration.explain(storeId), () => unknownWorkspace))
       })
 
     const queue = Effect.gen(function* () {
       yield* administrators.requireReader
+      yield* noFilter
       return json(yield* administration.queue)
     })
 
     const stuck = Effect.gen(function* () {
       yield* administrators.requireReader
-      const { olderThanMs } = yield* decodeQuery(StuckQuery)
+      const { olderThanMs } = yield* decodeQuery(StuckQuery, { call: "reads" })
       return json({ stuck: yield* administration.stuck(olderThanMs ?? DEFAULT_STUCK_MS) })
     })
 
     const circuitBreakers = Effect.gen(function* () {
       yield* administrators.requireReader
+      yield* noFilter
       return json({ circuitBreakers: yield* administration.breakers })
     })
 
     const recentErrors = Effect.gen(function* () {
       yield* administrators.requireReader
+      yield* noFilter
       return json({ errors: yield* administration.recentErrors })
     })
 
@@ -98,7 +102,7 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
 
     const events = Effect.gen(function* () {
       yield* administrators.requireReader
-      const { after } = yield* decodeQuery(EventsQuery)
+      const { after } = yield* decodeQuery(EventsQuery, { call: "reads" })
       const { headers } = yield* HttpServerRequest.HttpServerRequest
       if (watchers >= MAX_WATCHERS) return yield* tooManyWatchers
       const lastSeen = headers["last-event-id"] ?? after ?? "0"

@@ -7,7 +7,9 @@ import { Reports } from "../../orchestration/Reports.ts"
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { noFilter } from "../api/Query.ts"
 import type { Configuration } from "../api/ReportsViews.ts"
+import { noInput } from "../RequestBody.ts"
 
 export interface Options {
   /** The configuration as it may be shown: secrets are fingerprints. */
@@ -22,16 +24,19 @@ export const layer = ({ variables }: Options) =>
 
       const daily = Effect.gen(function* () {
         yield* administrators.requireReader
+        yield* noFilter
         return json(yield* reports.daily)
       })
 
       const verify = Effect.gen(function* () {
         yield* administrators.require
+        yield* noInput
         return json(yield* reports.verify)
       })
 
       const configuration = Effect.gen(function* () {
         yield* administrators.require
+        yield* noFilter
         return json({ variables })
       })
 

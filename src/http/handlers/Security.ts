@@ -8,6 +8,7 @@ import { Credentials } from "../../orchestration/Credentials.ts"
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
+import { noFilter } from "../api/Query.ts"
 import { LiftBody, LockdownBody } from "../api/SecurityApi.ts"
 import { Limits } from "../Limits.ts"
 import { readBody } from "../RequestBody.ts"
@@ -21,11 +22,13 @@ export const layer = HttpApiBuilder.group(Api, "security", (handlers) =>
 
     const limits = Effect.gen(function* () {
       yield* administrators.requireReader
+      yield* noFilter
       return json({ limits: yield* limiters.views })
     })
 
     const secrets = Effect.gen(function* () {
       yield* administrators.require
+      yield* noFilter
       return json({ secrets: yield* credentials.views })
     })
 

@@ -18,7 +18,7 @@ export const layer = HttpApiBuilder.group(Api, "stores", (handlers) =>
 
     const list = Effect.gen(function* () {
       yield* administrators.requireReader
-      const { cursor, limit, status } = yield* decodeQuery(StoresQuery)
+      const { cursor, limit, status } = yield* decodeQuery(StoresQuery, { call: "reads" })
       return json(
         yield* operations.stores({
           limit: Option.fromNullable(limit),

@@ -51,7 +51,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const credentials = yield* Credentials
   const knocks = yield* Knocks
   const replays = ReplayMap.make<NudgeOutcome>()
-  const decode = decodeBody(WorkspaceEvent)
+  const decode = decodeBody(WorkspaceEvent, { others: "ignored" })
 
   const authenticated = Effect.fnUntraced(function* (
     request: HttpServerRequest.HttpServerRequest,

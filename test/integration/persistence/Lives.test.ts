@@ -362,8 +362,12 @@ describe("a restart", () => {
         const { directory, life } = yield* makePlace({ workspaces: ["ws-a"] })
         yield* life(({ administration }) =>
           Effect.gen(function* () {
-            yield* administration.pause({ storeId: "ws-b", reason: "debugging", expiresInMs: null }, actor)
-            yield* administration.pause({ storeId: "ws-c", reason: "briefly", expiresInMs: 300_000 }, actor)
+            yield* administration.pause({ storeId: "ws-b", reason: "debugging", expiresInMs: null }, actor, {
+              allowUnknown: true
+            })
+            yield* administration.pause({ storeId: "ws-c", reason: "briefly", expiresInMs: 300_000 }, actor, {
+              allowUnknown: true
+            })
           })
         )
         directory.create("ws-b")

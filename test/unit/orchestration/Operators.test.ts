@@ -2,6 +2,7 @@ import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { describe, expect } from "vitest"
 import { Administration } from "../../../src/orchestration/Administration.ts"
@@ -195,7 +196,8 @@ describe("a pause", () => {
   it.effect("of one workspace holds that one alone, and ends when it expires", () =>
     inWorld({ workspaces: ["ws-a"] }, (world, { administration, orchestrator }) =>
       Effect.gen(function* () {
-        yield* administration.pause({ storeId: "ws-b", reason: "debugging", expiresInMs: 100_000 }, actor)
+        const request = { storeId: "ws-b", reason: "debugging", expiresInMs: 100_000 }
+        yield* administration.pause(request, actor, { allowUnknown: true })
         world.directory.create("ws-b")
         world.directory.create("ws-c")
         yield* resync
@@ -301,6 +303,45 @@ describe("self-healing", () => {
         expect(world.backend.openCount("ws-a")).toBe(1)
         yield* TestClock.adjust(20_000)
         expect(world.backend.openCount("ws-a")).toBe(2)
+      })
+    )
+  )
+})
+
+describe("a workspace that is not known", () => {
+  it.effect("cannot be paused, planned or reconciled, unless the call says that it may be unknown", () =>
+    inWorld({ workspaces: ["ws-a"] }, (_world, { administration }) =>
+      Effect.gen(function* () {
+        const request = { storeId: "ws-b", reason: "typo", expiresInMs: null }
+        for (const call of [
+          Effect.asVoid(administration.pause(request, actor)),
+          Effect.asVoid(administration.resume("ws-b", actor)),
+          Effect.asVoid(administration.planOne("ws-b")),
+          Effect.asVoid(administration.reconcileOne("ws-b", actor))
+        ]) {
+          expect(Option.getOrNull(Either.getLeft(yield* Effect.either(call)))).toMatchObject({
+            _tag: "UnknownWorkspace",
+            storeId: "ws-b"
+          })
+        }
+        expect((yield* administration.plan).paused).toEqual([])
+        yield* administration.pause(request, actor, { allowUnknown: true })
+        expect((yield* administration.plan).paused).toHaveLength(1)
+        // A pause of what does not exist can be ended.
+        expect(yield* administration.resume("ws-b", actor)).toBe(true)
+      })
+    )
+  )
+
+  it.effect("is one that the source does not know when it is asked, and not one that was stopped", () =>
+    inWorld({ workspaces: ["ws-a", "ws-b"] }, (world, { administration }) =>
+      Effect.gen(function* () {
+        world.directory.create("ws-new")
+        expect(yield* administration.reconcileOne("ws-new", actor)).toEqual({ status: "monitoring_started" })
+        world.directory.remove("ws-new")
+        yield* resync
+        yield* resync
+        expect(yield* administration.reconcileOne("ws-new", actor)).toEqual({ status: "already_stopped" })
       })
     )
   )

@@ -1,0 +1,42 @@
+/**
+ * What protects operators and the state from slips and from failures, each broken in one way. As in `mechanisms.mjs`.
+ */
+
+const test = (file, ...names) => names.map((name) => ({ file: `test/${file}.test.ts`, name }))
+
+const input = test("integration/http/strictInput", "an input that the server does not take")
+
+export const protection = [
+  {
+    part: "input",
+    title: "a field that is not known is ignored",
+    file: "src/http/RequestBody.ts",
+    from: `return describeUnknown(Object.keys(value), { subject: SUBJECT, part: "field", known })`,
+    to: `return undefined`,
+    tests: input
+  },
+  {
+    part: "input",
+    title: "a parameter that is not known is ignored",
+    file: "src/http/api/Query.ts",
+    from: `call === "changes" || closest`,
+    to: `closest`,
+    tests: input
+  },
+  {
+    part: "input",
+    title: "the last of two equal fields counts",
+    file: "src/http/JsonFields.ts",
+    from: `if (seen.has(name)) return true`,
+    to: ``,
+    tests: test("unit/http/Suggestion", "a field that a JSON object has twice")
+  },
+  {
+    part: "input",
+    title: "a pause takes an id that is not known",
+    file: "src/orchestration/AdministrationLayer.ts",
+    from: `allowUnknown || known ?`,
+    to: `allowUnknown || storeId !== "" ?`,
+    tests: test("unit/orchestration/Operators", "a workspace that is not known")
+  }
+]
