@@ -84,6 +84,19 @@ export default tseslint.config(
   },
   ...importDirection,
   {
+    files: ["src/**/*.ts"],
+    ignores: ["src/transport/**"],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        {
+          name: "fetch",
+          message: "src/transport/Outgoing.ts sends: it follows no redirect and names what failed."
+        }
+      ]
+    }
+  },
+  {
     // Node's own scripts, the tests and the edges may see the process.
     files: [
       "scripts/**",

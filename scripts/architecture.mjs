@@ -3,18 +3,19 @@
  * ESLint turns each missing arrow into an error; a test checks that it does.
  */
 export const arrows = {
+  transport: [],
   controller: [],
-  workspaces: ["controller", "telemetry"],
-  stores: ["controller", "telemetry"],
+  workspaces: ["controller", "telemetry", "transport"],
+  stores: ["controller", "telemetry", "transport"],
   orchestration: ["controller", "workspaces", "stores", "telemetry"],
-  incidents: ["controller", "workspaces", "stores", "orchestration", "telemetry"],
-  chatops: ["orchestration", "incidents", "telemetry"],
+  incidents: ["controller", "workspaces", "stores", "orchestration", "telemetry", "transport"],
+  chatops: ["orchestration", "incidents", "telemetry", "transport"],
   persistence: ["controller", "workspaces", "stores", "orchestration", "incidents", "telemetry"],
-  telemetry: [],
+  telemetry: ["transport"],
   http: ["controller", "workspaces", "stores", "orchestration", "incidents", "chatops", "telemetry"],
-  cli: ["http", "workspaces", "orchestration", "chatops"],
-  "auth-worker": ["workspaces"],
-  "sync-worker": ["workspaces", "stores"],
+  cli: ["http", "workspaces", "orchestration", "chatops", "transport"],
+  "auth-worker": ["workspaces", "transport"],
+  "sync-worker": ["workspaces", "stores", "transport"],
   dev: [
     "controller",
     "workspaces",
@@ -25,6 +26,7 @@ export const arrows = {
     "http",
     "auth-worker",
     "sync-worker",
-    "main"
+    "main",
+    "transport"
   ]
 }

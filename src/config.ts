@@ -13,6 +13,7 @@ import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import * as IpList from "./http/IpList.ts"
 import type { Rate } from "./http/RateLimiter.ts"
+import * as UrlText from "./transport/UrlText.ts"
 
 /** EX_CONFIG of sysexits.h: the exit code of a process whose configuration is wrong. */
 export const configExitCode = 78
@@ -131,37 +132,30 @@ const flag: Kind<boolean> = {
   )
 }
 
-const url = (...schemes: ReadonlyArray<string>): Kind<string> => ({
-  takes: `a URL beginning with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`,
-  schema: Schema.String.pipe(
-    Schema.filter((text) => {
-      if (!URL.canParse(text)) return false
-      const { hostname, protocol } = new URL(text)
-      return schemes.includes(protocol.slice(0, -1)) && hostname !== ""
-    })
-  )
+const url = (rule: UrlText.UrlRule): Kind<string> => ({
+  takes: UrlText.takes(rule),
+  schema: Schema.String.pipe(Schema.filter((text) => UrlText.isUrl(text, rule)))
 })
 
-/** A URL that this program calls. No call can be made to one with a user or a password in it: fetch refuses it. */
-const calledUrl: Kind<string> = {
-  takes: `${url("http", "https").takes}, without a user or a password`,
-  schema: url("http", "https").schema.pipe(
-    Schema.filter((text) => {
-      const { password, username } = new URL(text)
-      return username === "" && password === ""
-    })
-  )
-}
+/** A page that people open. */
+const pageUrl = url({ schemes: ["http", "https"], isBase: false, mayHaveFragment: true })
+
+/** A URL that this program calls as it stands. */
+const calledUrl = url({ schemes: ["http", "https"], isBase: false })
 
 /** One to which paths are appended: without its trailing slash. */
+const base = url({ schemes: ["http", "https"], isBase: true })
 const baseUrl: Kind<string> = {
-  takes: calledUrl.takes,
-  schema: Schema.transform(calledUrl.schema, Schema.String, {
+  takes: base.takes,
+  schema: Schema.transform(base.schema, Schema.String, {
     strict: true,
-    decode: (text) => text.replace(/\/+$/, ""),
+    decode: UrlText.asBase,
     encode: (text) => text
   })
 }
+
+/** LiveStore appends a query of its own. */
+const syncUrl = url({ schemes: ["ws", "wss", "http", "https"], isBase: true })
 
 const commaSeparated = Schema.transform(Schema.String, Schema.Array(Schema.String), {
   strict: true,
@@ -284,10 +278,14 @@ const discordIds: Kind<ReadonlyArray<string>> = {
 }
 
 /** What Sentry itself would refuse, and print, when the server has started already. */
-const sentryDsn = url("http", "https").schema.pipe(
+const sentryDsn = Schema.String.pipe(
   Schema.filter((text) => {
-    const { pathname, username } = new URL(text)
-    return /^\w+$/.test(username) && /\/\d+$/.test(pathname)
+    const [, scheme = "", key = "", rest = ""] = /^(https?:\/\/)(\w+)@(.+)$/.exec(text) ?? []
+    return (
+      key !== "" &&
+      UrlText.isUrl(`${scheme}${rest}`, { schemes: ["http", "https"], isBase: true }) &&
+      /\/\d+$/.test(rest)
+    )
   })
 )
 
@@ -433,7 +431,7 @@ export const variables = {
   ),
   incidentDashboardUrl: optional(
     "ORCHESTRATION_INCIDENT_DASHBOARD_URL",
-    url("http", "https"),
+    pageUrl,
     "A dashboard for people on call; shown in logs, in Sentry and by /health."
   ),
   storeIds: list(
@@ -453,12 +451,7 @@ export const variables = {
     "0",
     "How long the memory driver takes to open a store."
   ),
-  syncUrl: withDefault(
-    "LIVESTORE_SYNC_URL",
-    url("ws", "wss", "http", "https"),
-    "ws://localhost:8787",
-    "The Sync Worker."
-  ),
+  syncUrl: withDefault("LIVESTORE_SYNC_URL", syncUrl, "ws://localhost:8787", "The Sync Worker."),
   dataPath: withDefault(
     "STORE_DATA_PATH",
     anyText,

@@ -2,7 +2,6 @@
  * The server as one Layer graph, from a configuration. Nothing is decided here: what each part does is in its folder,
  * and how long each may take is a share of what the operator has allowed.
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { createHash } from "node:crypto"
 import { hostname } from "node:os"
 import { resolve } from "node:path"
@@ -48,6 +47,7 @@ import * as StoreManager from "./stores/StoreManager.ts"
 import * as DiskMetrics from "./telemetry/DiskMetrics.ts"
 import * as ProcessMetrics from "./telemetry/ProcessMetrics.ts"
 import * as Telemetry from "./telemetry/Telemetry.ts"
+import * as HttpClients from "./transport/HttpClients.ts"
 import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
 import * as DesiredState from "./workspaces/DesiredState.ts"
 import * as StaticDirectory from "./workspaces/StaticDirectory.ts"
@@ -102,7 +102,7 @@ const directoryLayer = (config: ServerConfig) => {
   return Option.isSome(disabledReason(config)) || Option.isNone(config.authWorkerUrl) || token === undefined
     ? StaticDirectory.layer
     : AuthWorkerDirectory.layer({ baseUrl: config.authWorkerUrl.value, token }).pipe(
-        Layer.provide(FetchHttpClient.layer)
+        Layer.provide(HttpClients.layer)
       )
 }
 

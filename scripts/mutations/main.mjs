@@ -24,7 +24,7 @@ const MAX_OUTPUT = 64 * 1024 * 1024
 /** Everything that the tests read; dependencies are shared. */
 const copyRepository = async () => {
   const copy = await mkdtemp(join(tmpdir(), "wso-mutations-"))
-  for (const part of ["src", "test", "package.json", "tsconfig.json"]) {
+  for (const part of ["src", "spec", "test", "package.json", "tsconfig.json"]) {
     await cp(join(root, part), join(copy, part), { recursive: true })
   }
   // No projects: those of the repository build the programs first, which no test of a law needs.

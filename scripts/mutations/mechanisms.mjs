@@ -2,6 +2,7 @@
  * The mechanisms that the laws stand on, each broken in one way. As in `mutations.mjs`, `from` must be in the file exactly
  * once; `tests` names what must notice.
  */
+import { source } from "./source.mjs"
 
 const unit = (file, ...names) => names.map((name) => ({ file: `test/unit/${file}.test.ts`, name }))
 const queue = (...names) => unit("controller/WorkQueue", ...names.map((name) => `WorkQueue: ${name}`))
@@ -322,5 +323,6 @@ export const mechanisms = [
     from: `known !== undefined && known.expiresAt > now`,
     to: `known !== undefined && known.expiresAt < now`,
     tests: unit("http/ReplayMap", "the replay map")
-  }
+  },
+  ...source
 ]

@@ -1,6 +1,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Outgoing from "../../src/transport/Outgoing.ts"
 
 /** One question and its answer, as it is shown where a line is violated. */
 export interface Exchange {
@@ -20,7 +21,10 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
   cause: Schema.Defect
 }) {
   override get message(): string {
-    return `${this.url} does not answer: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    const problem = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    return this.cause instanceof Outgoing.Redirected
+      ? `${this.url} ${problem}`
+      : `${this.url} does not answer: ${problem}`
   }
 }
 
@@ -61,17 +65,14 @@ export const make = (options: {
     none: undefined
   }
   const ask = (path: string, question: Question) =>
-    Effect.tryPromise({
-      try: async (signal) => {
-        const authorization = tokens[question.token ?? "right"]
-        const answer = await fetch(new URL(path, options.url), {
-          signal,
-          headers: {
-            accept: "application/json",
-            ...(authorization === undefined ? {} : { authorization }),
-            ...(question.ifNoneMatch === undefined ? {} : { "if-none-match": question.ifNoneMatch })
-          }
-        })
+    Effect.suspend(() => {
+      const authorization = tokens[question.token ?? "right"]
+      const headers = {
+        accept: "application/json",
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(question.ifNoneMatch === undefined ? {} : { "if-none-match": question.ifNoneMatch })
+      }
+      return Outgoing.send(new URL(path, options.url), { headers }, async (answer) => {
         const exchange: Exchange = {
           method: "GET",
           path,
@@ -86,9 +87,9 @@ export const make = (options: {
           text: await answer.text()
         }
         return { exchange, retryAfter: Number(answer.headers.get("retry-after") ?? "60") }
-      },
-      catch: (cause) => new Unreachable({ url: options.url, cause })
+      })
     }).pipe(
+      Effect.mapError((cause) => new Unreachable({ url: options.url, cause })),
       Effect.timeoutFail({
         duration: timeoutMs,
         onTimeout: () =>

@@ -3,6 +3,7 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { ApiError } from "./ApiError.ts"
+import * as UrlText from "../transport/UrlText.ts"
 import type { Env } from "./Env.ts"
 import { describeProblems } from "./Problems.ts"
 
@@ -51,16 +52,12 @@ const secrets = (minimumLength: number) => {
   )
 }
 
-const isHttpUrl = (text: string): boolean => {
-  try {
-    return /^https?:$/.test(new URL(text).protocol)
-  } catch {
-    return false
-  }
-}
+/** It is called as it stands, so it may have a query. */
+const calledUrl: UrlText.UrlRule = { schemes: ["http", "https"], isBase: false }
+const isHttpUrl = (text: string): boolean => UrlText.isUrl(text, calledUrl)
 
 const httpUrl = Schema.String.pipe(
-  Schema.filter(isHttpUrl, { message: () => "expected an http or https URL" })
+  Schema.filter(isHttpUrl, { message: () => `expected ${UrlText.takes(calledUrl)}` })
 )
 
 const origins = words.pipe(

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Outgoing from "../transport/Outgoing.ts"
 import type { OwedWebhook } from "./Outbox.ts"
 import { parseRetryAfter } from "./Retry.ts"
 import { signWebhook } from "./WebhookSignature.ts"
@@ -33,11 +34,10 @@ export const sendWebhook = (row: OwedWebhook, endpoint: Endpoint): Effect.Effect
     const now = yield* Clock.currentTimeMillis
     const timestamp = Math.floor(now / 1_000)
     const signature = yield* signWebhook(endpoint.secrets, row.webhook_id, timestamp, row.body)
-    const response = yield* Effect.tryPromise((signal) =>
-      fetch(endpoint.url, {
+    const answer = yield* Outgoing.send(
+      endpoint.url,
+      {
         method: "POST",
-        redirect: "manual",
-        signal,
         headers: {
           "content-type": "application/json",
           "user-agent": "workspace-orchestrator-auth-worker",
@@ -48,29 +48,30 @@ export const sendWebhook = (row: OwedWebhook, endpoint: Endpoint): Effect.Effect
           traceparent: row.traceparent
         },
         body: row.body
-      }).then(async (answer) => {
-        // The answer's text has no bearing on what is owed (law 1); not reading it must not hold the connection.
-        await answer.body?.cancel()
-        return answer
-      })
+      },
+      // The answer's text has no bearing on what is owed (law 1).
+      async (response) => {
+        const retryAfter = response.headers.get("retry-after")
+        return { status: await Outgoing.statusOnly(response), retryAfter }
+      }
     )
-    const status = Option.some(response.status)
-    if (response.ok) return { _tag: "Delivered", status } as const
-    const reason = `the server answered ${response.status}`
-    if (response.status === 410) return { _tag: "Gone", status, reason } as const
-    const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), now)
-    return { _tag: "Failed", status, reason, retryAfterMs } as const
+    const status = Option.some(answer.status)
+    if (answer.status >= 200 && answer.status <= 299) return { _tag: "Delivered", status } as const
+    const reason = `the server answered ${answer.status}`
+    if (answer.status === 410) return { _tag: "Gone", status, reason } as const
+    return { _tag: "Failed", status, reason, retryAfterMs: parseRetryAfter(answer.retryAfter, now) } as const
   }).pipe(
     Effect.timeout(endpoint.timeoutMs),
     Effect.catchAll((error) =>
       Effect.succeed({
         _tag: "Failed",
-        status: Option.none(),
-        // Not the exception's text: it may hold the URL, and with it a credential.
+        status: error._tag === "Redirected" ? Option.some(error.status) : Option.none(),
         reason:
           error._tag === "TimeoutException"
             ? `no answer within ${endpoint.timeoutMs} ms`
-            : "the server could not be reached",
+            : error._tag === "Redirected"
+              ? `the server ${error.message}`
+              : `the server could not be reached (${error.message})`,
         retryAfterMs: Option.none()
       } as const)
     )

@@ -86,6 +86,7 @@ const exitCodeOf = (error: CommandError): Effect.Effect<number, never, Screen> =
       case "AnswerIsNo":
         return exitCodes.no.code
       case "ServerUnreachable":
+      case "ServerMoved":
         return exitCodes.unreachable.code
       case "ConfigurationWrong":
         return exitCodes.configuration.code

@@ -2,6 +2,7 @@
  * A workspace that is made and deleted again to see that the whole way works: a user's request to the Auth Worker, its
  * webhook, the server's store. It is a user's own, made with a user's own rights.
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { Explanation } from "../http/api/Views.ts"
+import * as Outgoing from "../transport/Outgoing.ts"
 import { failed, type Finding, ok } from "./Findings.ts"
 import { duration } from "./Words.ts"
 import type { WsoClient } from "./WsoClient.ts"
@@ -49,10 +51,15 @@ interface Answer {
   readonly text: string
 }
 
-const reasonOf = (cause: unknown): string => {
-  if (!(cause instanceof Error)) return "no connection"
-  if (cause.name === "TimeoutError") return `nothing within ${REQUEST_TIMEOUT_MS} ms`
-  return cause.cause instanceof Error && cause.cause.message !== "" ? cause.cause.message : cause.message
+const problemOf = (base: string, error: Outgoing.SendError | Cause.TimeoutException): string => {
+  switch (error._tag) {
+    case "TimeoutException":
+      return `The Auth Worker does not answer at ${base} (nothing within ${REQUEST_TIMEOUT_MS} ms).`
+    case "Redirected":
+      return `The Auth Worker at ${base} ${error.message}.`
+    case "Unreached":
+      return `The Auth Worker does not answer at ${base} (${error.message}).`
+  }
 }
 
 const authWorker = (baseUrl: string) => {
@@ -62,23 +69,23 @@ const authWorker = (baseUrl: string) => {
     path: string,
     request: { readonly token?: string; readonly body?: unknown }
   ): Effect.Effect<Answer, CanaryError> =>
-    Effect.tryPromise({
-      try: async (signal) => {
-        const response = await fetch(`${base}${path}`, {
-          method,
-          // Its own end, so that a request that must not be cut off ends all the same.
-          signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
-          headers: {
-            ...(request.body === undefined ? {} : { "content-type": "application/json" }),
-            ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token}` })
-          },
-          ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) })
-        })
-        return { status: response.status, text: await response.text() }
+    Outgoing.send(
+      `${base}${path}`,
+      {
+        method,
+        headers: {
+          ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+          ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token}` })
+        },
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) })
       },
-      catch: (cause) =>
-        new CanaryError({ message: `The Auth Worker does not answer at ${base} (${reasonOf(cause)}).` })
-    })
+      async (response) => ({ status: response.status, text: await response.text() })
+    ).pipe(
+      // Its own end, so that a request that must not be cut off ends all the same.
+      Effect.interruptible,
+      Effect.timeout(REQUEST_TIMEOUT_MS),
+      Effect.mapError((error) => new CanaryError({ message: problemOf(base, error) }))
+    )
 }
 
 /** What the Auth Worker said against it: its own words if it is ours, else the status alone. */

@@ -9,7 +9,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { hostname, userInfo } from "node:os"
+import * as UrlText from "../transport/UrlText.ts"
 import { Screen } from "./Screen.ts"
+import { ConfigurationWrong } from "./ServerConfiguration.ts"
 import * as WsoClient from "./WsoClient.ts"
 
 export const DEFAULT_URL = "http://127.0.0.1:3003"
@@ -67,9 +69,18 @@ const firstToken = (tokens: Redacted.Redacted): Option.Option<Redacted.Redacted>
 export const actor = (): string =>
   `${userInfo().username}@${hostname()}`.replace(/[^\w.@:+-]/g, "-").slice(0, 64)
 
-export const connect = (options: ServerOptions): Effect.Effect<WsoClient.WsoClient> =>
-  Effect.sync(() =>
-    WsoClient.make({ url: options.url, token: Option.flatMap(options.token, firstToken), actor: actor() })
+/** Paths are appended to the URLs that the command line is given. */
+const baseUrl: UrlText.UrlRule = { schemes: ["http", "https"], isBase: true }
+
+/** The base URL that a variable or option gives, or exit code 78: what it got is not repeated, as it may hold a password. */
+export const baseUrlOf = (names: string, text: string): Effect.Effect<string, ConfigurationWrong> =>
+  UrlText.isUrl(text.trim(), baseUrl)
+    ? Effect.succeed(UrlText.asBase(text.trim()))
+    : new ConfigurationWrong({ message: `${names} takes ${UrlText.takes(baseUrl)}.` })
+
+export const connect = (options: ServerOptions): Effect.Effect<WsoClient.WsoClient, ConfigurationWrong> =>
+  Effect.map(baseUrlOf("--url or WSO_URL", options.url), (checked) =>
+    WsoClient.make({ url: checked, token: Option.flatMap(options.token, firstToken), actor: actor() })
   )
 
 export const now: Effect.Effect<number> = Clock.currentTimeMillis

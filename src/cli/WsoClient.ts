@@ -10,6 +10,8 @@ import * as Stream from "effect/Stream"
 import { type IncomingMessage, request as httpRequest } from "node:http"
 import { request as httpsRequest } from "node:https"
 import { ErrorBody } from "../http/api/Common.ts"
+import { describeFailure, failureOf } from "../transport/Failure.ts"
+import { isRedirect, targetOf } from "../transport/Redirect.ts"
 
 /** Longer than any answer of a server that works: a reconcile of everything included. */
 const ANSWER_TIMEOUT_MS = 120_000
@@ -23,6 +25,17 @@ export class ServerUnreachable extends Schema.TaggedError<ServerUnreachable>()("
 }) {
   override get message(): string {
     return `No server answers at ${this.url} (${this.reason}). Is it running? --url or WSO_URL says where it is.`
+  }
+}
+
+/** What stands at the URL points elsewhere. It is not followed: the admin token is meant for this URL alone. */
+export class ServerMoved extends Schema.TaggedError<ServerMoved>()("ServerMoved", {
+  url: Schema.String,
+  status: Schema.Int,
+  target: Schema.String
+}) {
+  override get message(): string {
+    return `${this.url} redirects (${this.status}) to ${this.target}, which is not followed. If the server has moved there, say so with --url or WSO_URL.`
   }
 }
 
@@ -49,7 +62,7 @@ export class AnswerUnexpected extends Schema.TaggedError<AnswerUnexpected>()("An
   }
 }
 
-export type ClientError = ServerUnreachable | ServerRefused | AnswerUnexpected
+export type ClientError = ServerUnreachable | ServerMoved | ServerRefused | AnswerUnexpected
 
 /** An answer as it was sent, for `-o json`, and as far as this version knows it. */
 export interface Answer<A> {
@@ -115,7 +128,7 @@ export const make = (options: Options) => {
         },
         (response) => resume(Effect.succeed(response))
       )
-      outgoing.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message))
+      outgoing.on("error", (error: NodeJS.ErrnoException) => fail(describeFailure(failureOf(error))))
       outgoing.end(call.body)
     })
 
@@ -151,12 +164,18 @@ export const make = (options: Options) => {
       })
     )
 
-  const refusalOf = (call: Call, { status, text }: Pick<RawAnswer, "status" | "text">): ClientError =>
-    Option.match(decodeError(text), {
+  const refusalOf = (call: Call, { headers, status, text }: RawAnswer): ClientError => {
+    const { location } = headers
+    if (isRedirect(status)) {
+      const target = targetOf(typeof location === "string" ? location : null, `${base}${call.path}`)
+      return new ServerMoved({ url: base, status, target })
+    }
+    return Option.match(decodeError(text), {
       onNone: () => new AnswerUnexpected({ path: call.path, status }),
       onSome: ({ error }) =>
         new ServerRefused({ status, code: error.code, reason: error.message, requestId: error.requestId })
     })
+  }
 
   /** The answer as the schema reads it; `accept` names statuses beside 2xx that carry an answer and no error. */
   const ask = <A, I>(
@@ -209,7 +228,11 @@ export const make = (options: Options) => {
         )
         const response = yield* open(call, controller.signal)
         if (response.statusCode !== 200) {
-          return yield* refusalOf(call, { status: response.statusCode ?? 0, text: yield* readAll(response) })
+          return yield* refusalOf(call, {
+            status: response.statusCode ?? 0,
+            text: yield* readAll(response),
+            headers: response.headers
+          })
         }
         return chunks(response).pipe(
           Stream.splitLines,

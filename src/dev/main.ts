@@ -19,6 +19,7 @@ import {
 } from "../config.ts"
 import { exitWith, run } from "../process.ts"
 import * as Server from "../server.ts"
+import * as Outgoing from "../transport/Outgoing.ts"
 import { announce } from "./Banner.ts"
 import { loadSecrets } from "./Secrets.ts"
 import { supervise } from "./Supervisor.ts"
@@ -54,14 +55,15 @@ const DevToken = Schema.Struct({ token: Schema.NonEmptyString })
 
 /** A user's token for the commands that the banner shows, kept in a file so that they stay short. */
 const writeDevToken = (authUrl: string, file: string) =>
-  Effect.tryPromise(async () => {
-    const response = await fetch(`${authUrl}/dev/token`, {
+  Outgoing.send(
+    `${authUrl}/dev/token`,
+    {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ userId: DEV_USER })
-    })
-    return response.text()
-  }).pipe(
+    },
+    (response) => response.text()
+  ).pipe(
     Effect.flatMap(Schema.decode(Schema.parseJson(DevToken))),
     Effect.flatMap(({ token }) => Effect.tryPromise(() => writeFile(file, token, { mode: 0o600 })))
   )

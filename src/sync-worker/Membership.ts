@@ -2,6 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Outgoing from "../transport/Outgoing.ts"
+import * as UrlText from "../transport/UrlText.ts"
 import { activeSecrets, type Environment } from "./Environment.ts"
 
 /** The Auth Worker could not be asked, or did not answer as the contract says. */
@@ -17,6 +19,11 @@ const cacheMs = 10_000
 const maxCachedUsers = 1_000
 
 const Answer = Schema.Struct({ instances: Schema.Array(Schema.Struct({ instanceId: Schema.String })) })
+
+/** Paths are appended to `AUTH_WORKER_URL`. */
+const baseRule: UrlText.UrlRule = { schemes: ["http", "https"], isBase: true }
+
+const decodeAnswer = Schema.decodeUnknown(Schema.parseJson(Answer))
 
 interface Cached {
   readonly instances: ReadonlySet<string>
@@ -43,23 +50,28 @@ const ask = (env: Environment, userId: string): Effect.Effect<ReadonlySet<string
     if (token === undefined || base === undefined) {
       return yield* unknown("AUTH_WORKER_URL or SERVER_BYPASS_TOKEN is not set")
     }
-    const response = yield* Effect.tryPromise({
-      try: (signal) => {
-        const url = new URL(`/internal/users/${encodeURIComponent(userId)}/instances`, base)
-        const request = { headers: { authorization: `Bearer ${token}` }, signal }
-        return env.AUTH_WORKER === undefined ? fetch(url, request) : env.AUTH_WORKER.fetch(url, request)
-      },
-      catch: () => unknown("the Auth Worker cannot be reached")
-    })
+    if (!UrlText.isUrl(base, baseRule))
+      return yield* unknown(`AUTH_WORKER_URL takes ${UrlText.takes(baseRule)}`)
+    const binding = env.AUTH_WORKER
+    const { status, text } = yield* Outgoing.send(
+      `${UrlText.asBase(base)}/internal/users/${encodeURIComponent(userId)}/instances`,
+      { headers: { authorization: `Bearer ${token}` } },
+      async (response) => ({ status: response.status, text: await response.text() }),
+      binding === undefined ? undefined : (url, request) => binding.fetch(url, request)
+    ).pipe(
+      Effect.mapError((error) =>
+        unknown(
+          error._tag === "Redirected"
+            ? `the Auth Worker ${error.message}`
+            : `the Auth Worker cannot be reached (${error.message})`
+        )
+      )
+    )
     // An unknown user is a member of nothing.
-    if (response.status === 404) return new Set<string>()
-    if (!response.ok) return yield* unknown(`the Auth Worker answers ${response.status}`)
-    const answer = yield* Effect.tryPromise({
-      try: () => response.json(),
-      catch: () => unknown("the Auth Worker's answer is not JSON")
-    }).pipe(
-      Effect.flatMap(Schema.decodeUnknown(Answer)),
-      Effect.mapError(() => unknown("the Auth Worker's answer is not a list of instances"))
+    if (status === 404) return new Set<string>()
+    if (status < 200 || status > 299) return yield* unknown(`the Auth Worker answers ${status}`)
+    const answer = yield* Effect.mapError(decodeAnswer(text), () =>
+      unknown("the Auth Worker's answer is not a list of instances")
     )
     return new Set(answer.instances.map((instance) => instance.instanceId))
   }).pipe(

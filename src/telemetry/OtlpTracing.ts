@@ -4,12 +4,14 @@
  */
 import * as OtlpSerialization from "@effect/opentelemetry/OtlpSerialization"
 import * as OtlpTracer from "@effect/opentelemetry/OtlpTracer"
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { failureOf } from "../transport/Failure.ts"
+import * as HttpClients from "../transport/HttpClients.ts"
+import { isRedirect, targetOf } from "../transport/Redirect.ts"
 import { counters } from "./Metrics.ts"
 import * as SampledTracer from "./SampledTracer.ts"
 import { Tracing } from "./Tracing.ts"
@@ -72,11 +74,18 @@ const boundedClient = Effect.gen(function* () {
         Effect.sync(() => inFlight--)
       )
     }).pipe(
-      Effect.tap(({ status }) =>
-        status < 300 ? Effect.sync(() => exports("sent").add()) : failed(`the collector answers ${status}`)
-      ),
+      Effect.tap(({ headers, status }) => {
+        if (status < 300) return Effect.sync(() => exports("sent").add())
+        return failed(
+          isRedirect(status)
+            ? `the collector redirects (${status}) to ${targetOf(headers["location"], request.url)}, which is not followed`
+            : `the collector answers ${status}`
+        )
+      }),
       // Not the error's text: it has the URL, and with it perhaps a credential.
-      Effect.tapError((error) => failed(error.reason))
+      Effect.tapError((error) =>
+        failed(error.cause === undefined ? (error.description ?? error.reason) : failureOf(error.cause).code)
+      )
     )
   })
 })
@@ -90,7 +99,7 @@ export const layer = ({ endpoint, environment, serviceName, serviceVersion }: Op
     maxBatchSize: BATCH_SIZE,
     shutdownTimeout: SHUTDOWN_TIMEOUT
   }).pipe(Effect.map((made) => SampledTracer.make(made, TRACES)))
-  const client = Layer.effect(HttpClient.HttpClient, boundedClient).pipe(Layer.provide(FetchHttpClient.layer))
+  const client = Layer.effect(HttpClient.HttpClient, boundedClient).pipe(Layer.provide(HttpClients.layer))
   return Layer.merge(
     Layer.unwrapScoped(Effect.map(tracer, Layer.setTracer)),
     Layer.succeed(Tracing, true)

@@ -18,9 +18,15 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { letTurn } from "../controller/EventLoop.ts"
+import { describeFailure, failureOf } from "../transport/Failure.ts"
+import { withoutRedirects } from "../transport/HttpClients.ts"
+import { redirectSentence } from "../transport/Outgoing.ts"
+import { isRedirect, targetOf } from "../transport/Redirect.ts"
+import { parseUrl } from "../transport/UrlText.ts"
 import {
   DirectoryInconsistent,
   DirectoryMalformed,
+  DirectoryMoved,
   DirectoryRejected,
   DirectoryUnavailable,
   type DirectoryError
@@ -98,38 +104,64 @@ const plainId = (row: unknown): string | undefined => {
   return typeof instanceId === "string" && workspaceIdPattern.test(instanceId) ? instanceId : undefined
 }
 
+const pathOf = (url: string): string => parseUrl(url)?.pathname ?? "such path"
+
 const isTransient = (error: DirectoryError): boolean =>
   error._tag === "DirectoryUnavailable" && error.retryAfterMs === null && error.reason !== "timeout"
 
 const make = (options: Options) =>
   Effect.gen(function* () {
-    const client = yield* HttpClient.HttpClient
+    const client = withoutRedirects(yield* HttpClient.HttpClient)
     const timeoutMs = options.timeoutMs ?? 10_000
     const maxBodyBytes = options.maxBodyBytes ?? 64 * 1_048_576
     const base = options.baseUrl.replace(/\/+$/, "")
     /** The tag of the newest full listing, and the revision that it was of. */
     let newest: { readonly etag: string; readonly revision: string } | undefined
 
-    const networkError = (error: HttpClientError.HttpClientError): DirectoryUnavailable =>
-      new DirectoryUnavailable({
+    const origin = new URL(base).host
+
+    const networkError = (error: HttpClientError.HttpClientError): DirectoryUnavailable => {
+      const failure = failureOf(error.cause)
+      return new DirectoryUnavailable({
         reason: "network",
         status: null,
+        code: failure.code,
         retryAfterMs: null,
-        message: `The directory cannot be reached: ${error.reason}`
+        message: `The directory cannot be reached at ${origin}: ${describeFailure(failure)}`
       })
+    }
 
-    const statusError = (response: HttpClientResponse.HttpClientResponse, now: number): DirectoryError =>
-      response.status === 401 || response.status === 403
-        ? new DirectoryRejected({
-            status: response.status,
-            message: `The directory refuses SERVER_BYPASS_TOKEN (${response.status})`
-          })
-        : new DirectoryUnavailable({
-            reason: "status",
-            status: response.status,
-            retryAfterMs: retryAfterMs(response.headers["retry-after"], now),
-            message: `The directory answers ${response.status}`
-          })
+    /** A refused token, a host that has moved and one that is ill must not look alike: each wants another remedy. */
+    const statusError = (response: HttpClientResponse.HttpClientResponse, now: number): DirectoryError => {
+      const { headers, status } = response
+      if (isRedirect(status)) {
+        const target = targetOf(headers["location"], response.request.url)
+        return new DirectoryMoved({
+          status,
+          target,
+          message: `The directory at ${origin} ${redirectSentence(status, target)}`
+        })
+      }
+      const isPage = headers["content-type"]?.includes("html") === true
+      const page = `with a web page: what answers at ${origin} may be a proxy, a log-in page or another host`
+      if (status === 401 || status === 403) {
+        return new DirectoryRejected({
+          status,
+          message: isPage
+            ? `The directory answers ${status} ${page}; if the address is right, SERVER_BYPASS_TOKEN is refused`
+            : `The directory refuses SERVER_BYPASS_TOKEN (${status})`
+        })
+      }
+      return new DirectoryUnavailable({
+        reason: "status",
+        status,
+        retryAfterMs: retryAfterMs(headers["retry-after"], now),
+        message:
+          status === 404
+            ? `The directory answers 404: ${origin} has no ${pathOf(response.request.url)}; check host and path of the Auth Worker's URL`
+            : `The directory answers ${status}${isPage ? ` ${page}` : ""}`
+      })
+    }
 
     const readText = (response: HttpClientResponse.HttpClientResponse) =>
       response.stream.pipe(
@@ -163,6 +195,11 @@ const make = (options: Options) =>
         )
         if (response.status !== 200 && !accept.includes(response.status)) {
           return yield* Effect.fail(statusError(response, now))
+        }
+        if (response.status === 200 && response.headers["content-type"]?.includes("html") === true) {
+          return yield* malformedBody(
+            `is a web page, not JSON: what answers at ${origin} may be a proxy, a log-in page or another host`
+          )
         }
         const text = response.status === 304 || response.status === 410 ? "" : yield* readText(response)
         return { status: response.status, etag: response.headers["etag"], text }

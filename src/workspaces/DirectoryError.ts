@@ -8,8 +8,18 @@ export class DirectoryUnavailable extends Schema.TaggedError<DirectoryUnavailabl
   reason: Schema.Literal("timeout", "network", "status"),
   /** The HTTP status, where one came. */
   status: Schema.NullOr(Schema.Number),
+  /** The system's code of a connection that failed, such as `ECONNREFUSED`. */
+  code: Schema.optional(Schema.String),
   /** What `Retry-After` asked for, in milliseconds. */
   retryAfterMs: Schema.NullOr(Schema.Number),
+  message: Schema.String
+}) {}
+
+/** The directory answers with a redirect, which is not followed: another host must not speak in its name. */
+export class DirectoryMoved extends Schema.TaggedError<DirectoryMoved>()("DirectoryMoved", {
+  status: Schema.Number,
+  /** Origin and path of where it points. */
+  target: Schema.String,
   message: Schema.String
 }) {}
 
@@ -35,4 +45,4 @@ export class DirectoryInconsistent extends Schema.TaggedError<DirectoryInconsist
 ) {}
 
 export type DirectoryError =
-  DirectoryUnavailable | DirectoryRejected | DirectoryMalformed | DirectoryInconsistent
+  DirectoryUnavailable | DirectoryMoved | DirectoryRejected | DirectoryMalformed | DirectoryInconsistent

@@ -45,6 +45,8 @@ const resultOf = (error: DirectoryError): string => {
   switch (error._tag) {
     case "DirectoryUnavailable":
       return error.reason === "status" ? "unavailable" : error.reason
+    case "DirectoryMoved":
+      return "redirect"
     case "DirectoryRejected":
       return "rejected"
     case "DirectoryMalformed":

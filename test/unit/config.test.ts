@@ -249,6 +249,38 @@ describe("the configuration", () => {
     expect(failure.message).toContain(`${name} got "https://***@host/"; it takes a URL`)
   })
 
+  /** Paths or a query are appended to these: what stands behind ? or # would swallow them. */
+  const bases = [
+    "AUTH_WORKER_URL",
+    "AUTH_WORKER_INTERNAL_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "LIVESTORE_SYNC_URL"
+  ]
+  const called = [...bases, "MESSAGE_HANDLER_URL", "NOTIFY_WEBHOOK_URL"]
+  const everyUrl = [...called, "ORCHESTRATION_INCIDENT_DASHBOARD_URL", "SENTRY_DSN"]
+  const refusedBy = (names: ReadonlyArray<string>, values: ReadonlyArray<string>) =>
+    names.flatMap((name) => values.map((value) => [name, value] as const))
+  it.each([
+    ...refusedBy(bases, ["https://host?", "https://host/?a=1", "https://host/a?b#c"]),
+    ...refusedBy(called, ["https://host#", "https://host/#part", "https://user@host/", "https://@host"]),
+    ...refusedBy(everyUrl, [
+      "https://ho st/",
+      "https://host/a b",
+      "https://ho\nst/",
+      "https:host",
+      "https:///host",
+      "https:\\\\host",
+      "ftp://host/",
+      "host"
+    ])
+  ])(
+    "refuses %s=%j, which would be asked at another address than the one that is written",
+    async (name, value) => {
+      const failure = await problems({ [name]: value })
+      expect(failure.problems.map(({ variable }) => variable)).toContain(name)
+    }
+  )
+
   describe("in production", () => {
     const strong = "Zk3-Qw8_rT5yUi0pLm7nBv2c"
 
@@ -359,12 +391,12 @@ describe("the configuration as it is shown", () => {
     const { effective } = await loaded({
       PORT: "4000",
       SERVER_BYPASS_TOKEN: "first-token-of-two,second-token",
-      LIVESTORE_SYNC_URL: "wss://user:p@ssword@sync.example.com",
+      LIVESTORE_SYNC_URL: "wss://sync.example.com",
       MESSAGE_HANDLER_URL: "https://handler.example.com/h?key=hidden",
       MESSAGE_HANDLER_SECRET: "whsec_aGlkZGVuLXNlY3JldC1vZi10aGUtdGVzdA=="
     })
     const text = JSON.stringify(effective)
-    for (const secret of ["first-token", "second-token", "ssword", "hidden", "aGlkZGVu"]) {
+    for (const secret of ["first-token", "second-token", "hidden", "aGlkZGVu"]) {
       expect(text).not.toContain(secret)
     }
     const of = (name: string) => effective.find((variable) => variable.name === name)
@@ -377,7 +409,7 @@ describe("the configuration as it is shown", () => {
       secret: true
     })
     expect(of("SERVER_BYPASS_TOKEN")?.value).toMatch(/^sha256:[0-9a-f]{8},sha256:[0-9a-f]{8}$/)
-    expect(of("LIVESTORE_SYNC_URL")?.value).toBe("wss://***@sync.example.com")
+    expect(of("LIVESTORE_SYNC_URL")?.value).toBe("wss://sync.example.com")
     expect(of("MESSAGE_HANDLER_URL")?.value).toBe("https://handler.example.com/h?key=***")
   })
 })

@@ -9,6 +9,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { CircuitBreaker } from "../../controller/CircuitBreaker.ts"
 import * as Tracing from "../../telemetry/Tracing.ts"
+import * as Outgoing from "../../transport/Outgoing.ts"
 import { Reply } from "./Message.ts"
 import { HandlerError, MessageHandler, type MessageRequest } from "./MessageHandler.ts"
 import { signedHeaders } from "./StandardWebhook.ts"
@@ -35,7 +36,14 @@ const UNAVAILABLE: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 const decodeReply = Schema.decodeUnknown(Schema.parseJson(Schema.NullOr(Reply)))
 
-const unreachable = new HandlerError({ reason: "unavailable", message: "the handler could not be reached" })
+/** No answer came, or one that points elsewhere. */
+const noAnswer = (error: Outgoing.SendError): HandlerError =>
+  error._tag === "Redirected"
+    ? new HandlerError({ reason: "failed", message: `the handler ${error.message}` })
+    : new HandlerError({
+        reason: "unavailable",
+        message: `the handler could not be reached (${error.message})`
+      })
 
 const bodyOf = ({ attempt, idempotencyKey, message, storeId }: MessageRequest): string =>
   JSON.stringify({
@@ -75,10 +83,12 @@ const textOf = async (response: Response): Promise<string | undefined> => {
 export const make = ({ breaker, secrets, url }: HttpMessageHandlerOptions) => {
   /** Workspaces that have heard since the last success that the handler is unavailable. */
   const witnesses = new Set<string>()
+  /** The errors of requests that reached nobody, for which one witness is enough. */
+  const unreached = new WeakSet<HandlerError>()
   const isDown = (storeId: string, error: HandlerError): boolean => {
     if (error.reason !== "unavailable") return false
     if (witnesses.size < WITNESSES) witnesses.add(storeId)
-    return error === unreachable || witnesses.size >= WITNESSES
+    return unreached.has(error) || witnesses.size >= WITNESSES
   }
 
   const post = (request: MessageRequest) =>
@@ -86,30 +96,33 @@ export const make = ({ breaker, secrets, url }: HttpMessageHandlerOptions) => {
       const now = yield* Clock.currentTimeMillis
       const body = bodyOf(request)
       const traceHeaders = yield* Tracing.outgoingHeaders
-      const { status, retryAfter, text } = yield* Effect.tryPromise({
-        try: async (signal) => {
-          const response = await fetch(url, {
-            method: "POST",
-            redirect: "manual",
-            signal,
-            headers: {
-              "content-type": "application/json",
-              "user-agent": "workspace-orchestrator",
-              "idempotency-key": request.idempotencyKey,
-              ...traceHeaders,
-              ...signedHeaders(secrets, request.idempotencyKey, now, body)
-            },
-            body
-          })
+      const { status, retryAfter, text } = yield* Outgoing.send(
+        url,
+        {
+          method: "POST",
+          headers: {
+            "content-type": "application/json",
+            "user-agent": "workspace-orchestrator",
+            "idempotency-key": request.idempotencyKey,
+            ...traceHeaders,
+            ...signedHeaders(secrets, request.idempotencyKey, now, body)
+          },
+          body
+        },
+        async (response) => {
           const retryAfter = response.headers.get("retry-after")
           if (response.ok) return { status: response.status, retryAfter, text: await textOf(response) }
           // Not reading it must not hold the connection.
           await response.body?.cancel()
           return { status: response.status, retryAfter, text: "" }
-        },
-        // Not the exception's text: it may hold the URL, and with it a credential.
-        catch: () => unreachable
-      })
+        }
+      ).pipe(
+        Effect.mapError((error) => {
+          const failure = noAnswer(error)
+          if (error._tag === "Unreached") unreached.add(failure)
+          return failure
+        })
+      )
       if (status < 200 || status > 299) {
         return yield* new HandlerError({
           reason: UNAVAILABLE.has(status) ? "unavailable" : "failed",

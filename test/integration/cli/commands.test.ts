@@ -1,6 +1,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { createServer } from "node:http"
 import { afterEach, describe, expect, it } from "vitest"
 import { ConfigurationWrong } from "../../../src/cli/ServerConfiguration.ts"
 import {
@@ -57,8 +58,22 @@ describe("every command", () => {
       expect([args, code]).toEqual([args, 3])
       expect(said).toContain(NOWHERE)
     }
-    expect((await wso("not a url", "status")).code).toBe(3)
-    expect((await wso("ftp://127.0.0.1", "status")).code).toBe(3)
+    expect((await wso(NOWHERE, "status")).said).toMatch(/ECONNREFUSED: nothing listens there|EACCES|UNKNOWN/)
+  })
+
+  it("says with exit code 78 that a URL is none to which paths can be appended, and does not repeat it", async () => {
+    for (const url of [
+      "not a url",
+      "ftp://127.0.0.1",
+      "http://127.0.0.1?tenant=hunter2",
+      "http://127.0.0.1/#hunter2",
+      "http://user:hunter2@127.0.0.1"
+    ]) {
+      const { code, said } = await wso(url, "status")
+      expect([url, code]).toEqual([url, 78])
+      expect(said).toContain("WSO_URL takes a URL beginning with http:// or https://")
+      expect(said).not.toContain("hunter2")
+    }
   })
 
   it("says with exit code 4 that the token is missing or wrong, and never shows it", async () => {
@@ -110,9 +125,17 @@ describe("every command", () => {
     const url = await started({ administration: { plan: Effect.dieMessage("broken") } })
     const broken = await wso(url, "diff")
     expect([broken.code, broken.said]).toMatchObject([2, containing("INTERNAL")])
-    const other = await wso(`${url}/docs#`, "status")
-    expect(other.code).toBe(2)
-    expect(other.said).toContain("not of the form")
+    const page = createServer((_, response) => response.end("<h1>It works!</h1>"))
+    await new Promise<void>((listening) => page.listen(0, "127.0.0.1", listening))
+    try {
+      const address = page.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      const other = await wso(`http://127.0.0.1:${port}`, "status")
+      expect(other.code).toBe(2)
+      expect(other.said).toContain("not of the form")
+    } finally {
+      page.close()
+    }
   })
 
   it("lists the commands and the exit codes when asked for nothing or for help", async () => {

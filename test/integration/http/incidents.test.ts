@@ -98,7 +98,9 @@ describe("the test of the notifications", () => {
   })
 
   it("says why it did not arrive", async () => {
-    const url = await serve({ incidents: { test: () => new Undelivered({ reason: "status", status: 401 }) } })
+    const url = await serve({
+      incidents: { test: () => new Undelivered({ reason: "status", status: 401, detail: "" }) }
+    })
     const response = await test(url)
     expect([response.status, await response.json()]).toMatchObject([
       502,
