@@ -13,7 +13,7 @@ export const arrows = {
   persistence: ["controller", "workspaces", "stores", "orchestration", "incidents", "telemetry"],
   telemetry: ["transport"],
   http: ["controller", "workspaces", "stores", "orchestration", "incidents", "chatops", "telemetry"],
-  cli: ["http", "workspaces", "orchestration", "chatops", "transport"],
+  cli: ["http", "workspaces", "orchestration", "chatops", "telemetry", "transport"],
   "auth-worker": ["workspaces", "transport"],
   "sync-worker": ["workspaces", "stores", "transport"],
   dev: [

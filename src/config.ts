@@ -36,6 +36,8 @@ export interface Variable<A> {
   readonly doc: string
   /** Never printed, and may be read from the file that `<name>_FILE` names. */
   readonly secret: boolean
+  /** A URL that lets in whoever knows it: its path and query are as secret as a password, and are not printed. */
+  readonly secretPath?: boolean
   /** None if the text is not what it takes. */
   readonly parse: (text: string) => Option.Option<A>
   /** The value when the variable is unset. */
@@ -85,6 +87,8 @@ const list = <A>(name: string, kind: Kind<ReadonlyArray<A>>, doc: string): Varia
 })
 
 const secret = <A>(variable: Variable<A>): Variable<A> => ({ ...variable, secret: true })
+
+const secretPath = <A>(variable: Variable<A>): Variable<A> => ({ ...variable, secretPath: true })
 
 const anyText: Kind<string> = { takes: "any text", schema: Schema.String }
 
@@ -475,10 +479,12 @@ export const variables = {
     anyText,
     "The path of an ES module with the team's own LiveStore schema and message handler. Unset: the built-in ones."
   ),
-  messageHandlerUrl: optional(
-    "MESSAGE_HANDLER_URL",
-    calledUrl,
-    "Where each user message is POSTed; the JSON that comes back is committed as the answer. Unset: messages are handled by WORKSPACE_MODULE, or only counted."
+  messageHandlerUrl: secretPath(
+    optional(
+      "MESSAGE_HANDLER_URL",
+      calledUrl,
+      "Where each user message is POSTed; the JSON that comes back is committed as the answer. Unset: messages are handled by WORKSPACE_MODULE, or only counted."
+    )
   ),
   messageHandlerSecrets: secret(
     list(
@@ -535,10 +541,12 @@ export const variables = {
     "1000",
     "How many done messages of each workspace are remembered, so that a repeated event is known."
   ),
-  notifyWebhookUrl: optional(
-    "NOTIFY_WEBHOOK_URL",
-    calledUrl,
-    "Where incidents are told: signed POSTs when one is opened, updated and resolved. Unset: they are only listed (GET /incidents)."
+  notifyWebhookUrl: secretPath(
+    optional(
+      "NOTIFY_WEBHOOK_URL",
+      calledUrl,
+      "Where incidents are told: signed POSTs when one is opened, updated and resolved. Unset: they are only listed (GET /incidents)."
+    )
   ),
   notifyWebhookSecrets: secret(
     list(
@@ -715,6 +723,65 @@ export const secretsOf = (config: ServerConfig): ReadonlyArray<ActiveSecrets> =>
   )
 }
 
+const decodedOr = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** A part of a URL that is shorter, or a word, is no secret: taking it out of every text would spoil them. */
+const MIN_URL_SECRET_LENGTH = 16
+const looksRandom = (part: string): boolean =>
+  part.length >= MIN_URL_SECRET_LENGTH && /\d/.test(part) && /[a-z]/i.test(part)
+const SECRET_PARAMETER = /token|secret|key|pass|sig|auth|code/i
+
+/** What of a URL opens something: credentials, keys in its query, and, of one whose path lets in, the whole of it. */
+const secretsInUrl = (text: string, hasSecretPath: boolean): ReadonlyArray<string> => {
+  if (!URL.canParse(text)) return []
+  const { href, password, pathname, searchParams, username } = new URL(text)
+  const parameters = [...searchParams]
+    .filter(([name, value]) => SECRET_PARAMETER.test(name) || looksRandom(value))
+    .map(([, value]) => value)
+  return [
+    password,
+    ...parameters,
+    ...[username, ...pathname.split("/")].filter(looksRandom),
+    ...(hasSecretPath ? [text, href] : [])
+  ]
+    .flatMap((part) => [part, decodedOr(part)])
+    .filter((part) => part !== "")
+}
+
+/** Operators are meant to follow it: it stands in lines of the log, and whole in answers to administrators. */
+const SHOWN_URL = "incidentDashboardUrl"
+
+/**
+ * Everything in a configuration that must be in no log, answer, report or archive: each secret of each variable that takes
+ * some, and what of a URL opens something. By construction: it walks the table.
+ */
+export const confidentialOf = (config: ServerConfig): ReadonlyArray<Redacted.Redacted> => {
+  const values: Readonly<Record<string, unknown>> = { ...config }
+  const inUrls = Object.entries<Variable<unknown>>(variables).flatMap(([key, variable]) => {
+    const value = values[key]
+    const text: unknown = Option.isOption(value) ? Option.getOrUndefined(value) : value
+    return !variable.secret && typeof text === "string" && key !== SHOWN_URL
+      ? secretsInUrl(text, variable.secretPath === true).map((part) => Redacted.make(part))
+      : []
+  })
+  const secretValues = secretsOf(config).flatMap((active) => active.values)
+  // A DSN is a URL, and its user is the key.
+  const inSecrets = secretValues.flatMap((one) => {
+    const text = Redacted.value(one)
+    const user = URL.canParse(text) ? new URL(text).username : ""
+    return [user, ...secretsInUrl(text, false)]
+      .filter((part) => part !== "")
+      .map((part) => Redacted.make(part))
+  })
+  return [...secretValues, ...inSecrets, ...inUrls]
+}
+
 /** What Standard Webhooks asks for, and more than anybody guesses. */
 const MIN_SECRET_BYTES = 24
 /** `aaaaaaaa…` and `changechangechange…` are long enough and no secret. */
@@ -746,6 +813,9 @@ export class ConfigErrors extends Schema.TaggedError<ConfigErrors>()("ConfigErro
 const withoutSecrets = (text: string): string =>
   // Up to the last @: a password may have one in it.
   text.replace(/\/\/[^/\s]*@/g, "//***@").replace(/([?&][^=&\s]+=)[^&\s#]*/g, "$1***")
+
+/** The same for a URL that lets in whoever knows it: only where it leads. */
+const withoutPath = (text: string): string => text.replace(/^(\w+:\/\/[^/?#]+)[/?#].+$/s, "$1/***")
 
 /** The value as an error message may show it: on one line, cut, and without the secrets of a URL. */
 const shown = (value: string): string => {
@@ -830,7 +900,9 @@ const effectiveValue = Effect.fnUntraced(function* (env: Environment, variable: 
             .split(",")
             .map((part) => fingerprint(part.trim()))
             .join(",")
-        : withoutSecrets(value),
+        : variable.secretPath === true
+          ? withoutPath(withoutSecrets(value))
+          : withoutSecrets(value),
       source: Option.isSome(textOf(env, name)) ? "environment" : "file",
       secret: isSecret
     })
@@ -846,7 +918,10 @@ const read = Effect.fnUntraced(function* <A>(env: Environment, variable: Variabl
     variable: variable.name,
     got: variable.secret
       ? "a value that is not shown"
-      : Option.match(text, { onNone: () => "nothing", onSome: shown }),
+      : Option.match(text, {
+          onNone: () => "nothing",
+          onSome: (value) => shown(variable.secretPath === true ? withoutPath(value) : value)
+        }),
     takes: variable.takes
   })
 })

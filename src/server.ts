@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as ChatOps from "./chatops/ChatOps.ts"
-import { ConfigErrors, ConfigProblem, secretsOf, type ServerConfig } from "./config.ts"
+import { confidentialOf, ConfigErrors, ConfigProblem, secretsOf, type ServerConfig } from "./config.ts"
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
@@ -308,7 +308,8 @@ export const layer = (config: ServerConfig) =>
           read: config.readRateLimit,
           authFailure: config.authFailureRateLimit
         },
-        chatOps: { publicKey: config.discordPublicKey }
+        chatOps: { publicKey: config.discordPublicKey },
+        confidential: confidentialOf(config)
       }).pipe(
         Layer.provide(chatOps),
         Layer.provide([
@@ -346,7 +347,7 @@ export const telemetry = (config: ServerConfig) =>
     environment: config.environment,
     sentryDsn: config.sentryDsn,
     otlpEndpoint: config.otlpEndpoint,
-    secrets: [...config.serverTokens, ...config.webhookSecrets, ...config.messageHandlerSecrets]
+    secrets: confidentialOf(config)
   })
 
 /** Runs the server until it is interrupted. `onListening` runs before the loop begins. */

@@ -54,5 +54,21 @@ export const security = [
     from: `const isCrowded = sources.size >= MAX_SOURCES || !hasRoom`,
     to: `const isCrowded = false`,
     tests: test("unit/http/Knocks", "who knocked cannot fill the trail")
+  },
+  {
+    part: "secrets",
+    title: "a new secret of the table is forgotten",
+    file: "src/config.ts",
+    from: `return [...secretValues, ...inSecrets, ...inUrls]`,
+    to: `return [...config.serverTokens, ...config.webhookSecrets, ...config.messageHandlerSecrets]`,
+    tests: test("unit/config", "the configuration hides every secret")
+  },
+  {
+    part: "secrets",
+    title: "a secret in base64 is not known",
+    file: "src/telemetry/Scrubber.ts",
+    from: `          ...base64Cores(secret)`,
+    to: ``,
+    tests: test("unit/telemetry/Scrubber", "the scrubber")
   }
 ]

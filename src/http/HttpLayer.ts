@@ -3,11 +3,12 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as PlatformServer from "@effect/platform/HttpServer"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import type { HttpServerResponse } from "@effect/platform/HttpServerResponse"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -15,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type * as Redacted from "effect/Redacted"
 import type { ChatOps } from "../chatops/ChatOps.ts"
 import type { Incidents } from "../incidents/Incidents.ts"
 import type { Administration } from "../orchestration/Administration.ts"
@@ -24,6 +26,7 @@ import type { MessageAdministration } from "../orchestration/MessageAdministrati
 import type { Operations } from "../orchestration/Operations.ts"
 import type { Reports } from "../orchestration/Reports.ts"
 import type { StateStore } from "../orchestration/StateStore.ts"
+import * as Scrubber from "../telemetry/Scrubber.ts"
 import * as Tracing from "../telemetry/Tracing.ts"
 import * as AddressRules from "./AddressRules.ts"
 import * as Administrators from "./Administrators.ts"
@@ -61,6 +64,8 @@ export interface Options {
   readonly addresses: AddressRules.Options
   readonly limits: Limits.Options
   readonly chatOps: ChatOpsHandlers.Options
+  /** What is in no answer, whatever an error, a dependency or an operator has written into one. */
+  readonly confidential: ReadonlyArray<Redacted.Redacted>
 }
 
 const NANOS_PER_SECOND = 1e9
@@ -83,8 +88,22 @@ const answerCause = (unrouted: (path: string) => Refusal) => (cause: Cause.Cause
     return refusalResponse(internal, ids)
   })
 
+/** Answers without a secret of this process in them. Streams (`/events`) are not looked at: they carry texts of ours. */
+const scrubbed = (confidential: ReadonlyArray<Redacted.Redacted>) => {
+  const { copy, known } = Scrubber.make(confidential)
+  return (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+    const { body } = response
+    if (body._tag !== "Uint8Array") return response
+    const text = Buffer.from(body.body.buffer, body.body.byteOffset, body.body.byteLength).toString()
+    if (known(text) === text) return response
+    // Only in texts, never across JSON's own characters: the answer stays JSON.
+    const clean = body.contentType.includes("json") ? JSON.stringify(copy(JSON.parse(text))) : known(text)
+    return HttpServerResponse.setBody(response, HttpBody.text(clean, body.contentType))
+  }
+}
+
 /** Counts and times the answers; a request whose sender has gone has none. */
-const measured = <E, R>(app: Effect.Effect<HttpServerResponse, E, R>) =>
+const measured = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.gen(function* () {
     const startedAt = yield* Clock.currentTimeNanos
     const response = yield* app
@@ -111,7 +130,9 @@ const make = (options: Options) =>
     )
     const gate = yield* Gate.make
     const traced = HttpTracing.traced(yield* Tracing.spans)
-    const listener = yield* NodeHttpServer.makeHandler(traced(measured(gate(identified)))).pipe(
+    const listener = yield* NodeHttpServer.makeHandler(
+      traced(Effect.map(measured(gate(identified)), scrubbed(options.confidential)))
+    ).pipe(
       // The platform's own span would carry every header, secrets included.
       HttpMiddleware.withTracerDisabledWhenEffect(() => true)
     )

@@ -31,6 +31,8 @@ export interface Options {
   readonly colour: boolean
   /** Added to the lines of the orchestration, so that whoever reads one knows where to look next. */
   readonly incidentDashboardUrl: Option.Option<string>
+  /** Takes the secrets of this process out of what is about to be written. */
+  readonly scrub?: (fields: unknown) => unknown
   /** Defaults to stdout, written synchronously: no line is lost, however the process ends. */
   readonly destination?: Destination
 }
@@ -84,7 +86,11 @@ const lines = counters("wso_log_messages_total", "Lines of the log, by level", [
 for (const level of ["warn", "error", "fatal"]) lines(level)
 
 /** Effect's logger over a pino instance. */
-const makeLogger = (instance: pino.Logger, incidentDashboardUrl: Option.Option<string>) =>
+const makeLogger = (
+  instance: pino.Logger,
+  incidentDashboardUrl: Option.Option<string>,
+  scrub: (fields: unknown) => unknown
+) =>
   EffectLogger.make<unknown, void>((entry) => {
     const level = pinoLevel(entry.logLevel)
     // Another logger may want to hear what is not written here.
@@ -96,7 +102,7 @@ const makeLogger = (instance: pino.Logger, incidentDashboardUrl: Option.Option<s
       written[RESERVED.has(key) ? `${key}_` : key] = field
     }
     if (!Cause.isEmpty(failure)) written["err"] = errorField(failure)
-    instance[level](written, message)
+    instance[level](scrub(written), message)
   })
 
 const prettyDestination = (destination: DestinationStream, colour: boolean): DestinationStream => ({
@@ -130,7 +136,7 @@ export const layer = (options: Options): Layer.Layer<never> => {
     )
     return EffectLogger.replace(
       EffectLogger.defaultLogger,
-      makeLogger(instance, options.incidentDashboardUrl)
+      makeLogger(instance, options.incidentDashboardUrl, options.scrub ?? ((fields) => fields))
     )
   })
   const heard = Order.min(LogLevel.Order)(levels[options.level], levels[options.heardFrom ?? "silent"])

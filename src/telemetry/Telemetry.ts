@@ -7,17 +7,18 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Logger from "./Logger.ts"
+import * as Scrubber from "./Scrubber.ts"
 import * as Sentry from "./Sentry.ts"
 
 export interface Options {
-  readonly log: Omit<Logger.Options, "heardFrom">
+  readonly log: Omit<Logger.Options, "heardFrom" | "scrub">
   readonly serviceName: string
   readonly version: string
   /** `NODE_ENV`. */
   readonly environment: string
   readonly sentryDsn: Option.Option<Redacted.Redacted>
   readonly otlpEndpoint: Option.Option<string>
-  /** The secrets of this process, so that none of them leaves in a report. */
+  /** The secrets of this process, so that none of them leaves in a line or a report. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
 }
 
@@ -55,6 +56,7 @@ const tracingLayer = (options: Options) =>
 export const layer = (options: Options) => {
   const log = Logger.layer({
     ...options.log,
+    scrub: Scrubber.make(options.secrets).copy,
     ...(Option.isSome(options.sentryDsn) ? { heardFrom: Sentry.HEARD_FROM } : {})
   })
   return tracingLayer(options).pipe(Layer.provideMerge(sentryLayer(options)), Layer.provideMerge(log))

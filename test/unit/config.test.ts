@@ -8,7 +8,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import { configExitCode, loadConfig, secretsOf, variableDocs, variables } from "../../src/config.ts"
+import {
+  confidentialOf,
+  configExitCode,
+  loadConfig,
+  secretsOf,
+  variableDocs,
+  variables
+} from "../../src/config.ts"
+import * as Scrubber from "../../src/telemetry/Scrubber.ts"
 
 const load = (env: Record<string, string | undefined>) => Effect.runPromise(Effect.either(loadConfig(env)))
 
@@ -336,6 +344,39 @@ describe("the configuration", () => {
     ])
   })
 
+  it("hides every secret that the table knows from every text, and what of a URL opens something", async () => {
+    /** A value of each secret variable's kind, with a text that is nowhere else. */
+    const examples: Readonly<Record<string, string>> = {
+      SENTRY_DSN: "https://c0ffee5e12e7c0ffee5e12e7@sentry.example.com/1"
+    }
+    const secretNames = Object.values(variables).flatMap(({ name, secret }) => (secret ? [name] : []))
+    const values = secretNames.map(
+      (name) =>
+        [name, examples[name] ?? `first-secret-of-${name}-4711,second-secret-of-${name}-4711`] as const
+    )
+    const config = await loaded({
+      ...Object.fromEntries(values),
+      NOTIFY_WEBHOOK_URL: "https://hooks.example.com/services/T024BE7LD/x1y2z3x1y2z3x1y2z3",
+      MESSAGE_HANDLER_URL: "https://handler.example.com/h?key=handler-key-17"
+    })
+    const scrubber = Scrubber.make(confidentialOf(config))
+    const planted = [
+      ...values.flatMap(([, value]) => value.split(",")),
+      "c0ffee5e12e7c0ffee5e12e7",
+      "https://hooks.example.com/services/T024BE7LD/x1y2z3x1y2z3x1y2z3",
+      "x1y2z3x1y2z3x1y2z3",
+      "handler-key-17"
+    ]
+    for (const secret of planted) {
+      for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString("base64")]) {
+        expect(scrubber.known(`it said ${form}.`)).toMatch(/^it said (\[redacted\])+[\w+/]{0,3}=*\.$/)
+      }
+    }
+    expect(scrubber.known("GET /webhooks/workspaces at handler.example.com")).toBe(
+      "GET /webhooks/workspaces at handler.example.com"
+    )
+  })
+
   it("reads a secret from the file that its _FILE variable names, but not from both", async () => {
     const folder = await mkdtemp(join(tmpdir(), "config-"))
     try {
@@ -410,6 +451,6 @@ describe("the configuration as it is shown", () => {
     })
     expect(of("SERVER_BYPASS_TOKEN")?.value).toMatch(/^sha256:[0-9a-f]{8},sha256:[0-9a-f]{8}$/)
     expect(of("LIVESTORE_SYNC_URL")?.value).toBe("wss://sync.example.com")
-    expect(of("MESSAGE_HANDLER_URL")?.value).toBe("https://handler.example.com/h?key=***")
+    expect(of("MESSAGE_HANDLER_URL")?.value).toBe("https://handler.example.com/***")
   })
 })

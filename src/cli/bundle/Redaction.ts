@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto"
 import * as Predicate from "effect/Predicate"
+import { formsOf } from "../../telemetry/Scrubber.ts"
 
 const REDACTED = "[redacted]"
 /** Shorter ones are words of the language: taking them out would spoil the archive and protect nothing. */
@@ -16,15 +17,20 @@ const patterns: ReadonlyArray<readonly [RegExp, string]> = [
   [/whsec_[\w+/=-]+/g, REDACTED],
   [/\bv1,[A-Za-z0-9+/]{40,}=*/g, REDACTED],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{4,}/gi, `$1 ${REDACTED}`],
-  // Credentials and keys in URLs
+  // Credentials, keys in the query, and paths that let in: a Slack or Discord webhook, a random segment
+  [
+    /(https?:\/\/(?:hooks\.[\w.-]+|(?:[\w-]+\.)*discord(?:app)?\.com\/api\/webhooks))\/[^\s"'<>]*/gi,
+    `$1/${REDACTED}`
+  ],
+  [/(\w+:\/\/[^\s"'<>]*?\/)(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]{24,}/gi, `$1${REDACTED}`],
   [/\/\/[^/\s"]*@/g, `//${REDACTED}@`],
   [/([?&](?:[\w-]*(?:token|secret|key|password|signature|auth)[\w-]*)=)[^&\s"#]+/gi, `$1${REDACTED}`]
 ]
 
 /** Takes these secrets out of a text, and whatever looks like one. */
 export const redactor = (secrets: ReadonlyArray<string>): ((text: string) => string) => {
-  const known = [...new Set(secrets.flatMap((secret) => [secret, encodeURIComponent(secret)]))]
-    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
+  const short = secrets.filter(({ length }) => length >= MIN_SECRET_LENGTH)
+  const known = [...new Set([...formsOf(secrets), ...short])]
     // A secret that contains another goes first, whole.
     .sort((one, other) => other.length - one.length)
   return (text) => {

@@ -19,6 +19,8 @@ import type { WsoClient } from "../WsoClient.ts"
 
 /** Secrets that this environment may hold beside the server's own: the Workers', and the canary's. */
 const OTHER_SECRETS = ["JWT_SECRET", "ADMIN_TOKEN", "WSO_CANARY_TOKEN", "WSO_CANARY_PASSWORD"]
+/** URLs that let in whoever knows them. */
+const SECRET_URLS = ["NOTIFY_WEBHOOK_URL", "MESSAGE_HANDLER_URL"]
 const SALT_BYTES = 16
 const OWNER_ONLY = 0o600
 
@@ -39,7 +41,11 @@ const redactIds = Options.boolean("redact-ids").pipe(
 const secretsHere = (options: ServerOptions) =>
   Effect.gen(function* () {
     const { variables } = yield* ServerConfiguration
-    const names = [...variables.filter(({ secret }) => secret).map(({ name }) => name), ...OTHER_SECRETS]
+    const names = [
+      ...variables.filter(({ secret }) => secret).map(({ name }) => name),
+      ...OTHER_SECRETS,
+      ...SECRET_URLS
+    ]
     const values = yield* Effect.forEach(names, (name) =>
       Effect.orElseSucceed(Config.option(Config.string(name)), () => Option.none())
     )

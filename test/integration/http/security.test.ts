@@ -450,3 +450,37 @@ describe("who is refused at the door", () => {
     ])
   })
 })
+
+describe("a secret that an error carries", () => {
+  it("is in no answer, however it is written, and the answer stays JSON", async () => {
+    const secret = 'a "secret"\\of-this-server'
+    const message = `refused ${secret} at https://x.example/?key=${encodeURIComponent(secret)} (${btoa(secret)})`
+    const { url } = await started({
+      confidential: [secret],
+      administration: {
+        recentErrors: Effect.succeed([
+          {
+            component: "source",
+            code: "DirectoryRejected",
+            count: 1,
+            firstSeenAt: T,
+            lastSeenAt: T,
+            lastMessage: message,
+            lastStoreId: null
+          }
+        ])
+      }
+    })
+    const text = await (await fetch(`${url}/recent-errors`)).text()
+    for (const form of [
+      secret,
+      JSON.stringify(secret).slice(1, -1),
+      encodeURIComponent(secret),
+      btoa(secret)
+    ]) {
+      expect(text).not.toContain(form)
+    }
+    expect(JSON.parse(text)).toMatchObject({ errors: [{ code: "DirectoryRejected" }] })
+    expect(text).toContain("[redacted]")
+  })
+})

@@ -205,6 +205,7 @@ export interface StartOptions {
   readonly isProduction?: boolean
   readonly drainMs?: number
   readonly port?: number
+  readonly confidential?: ReadonlyArray<string>
 }
 
 const redacted = (texts: ReadonlyArray<string>) => texts.map((text) => Redacted.make(text))
@@ -252,7 +253,8 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
       deny: networks(options.addresses?.deny)
     },
     limits: { ...generous, ...options.limits },
-    chatOps: { publicKey: options.hasDiscordKey === false ? Option.none() : Option.some(discordPublicKey) }
+    chatOps: { publicKey: options.hasDiscordKey === false ? Option.none() : Option.some(discordPublicKey) },
+    confidential: redacted(options.confidential ?? [])
   }).pipe(
     Layer.provide(ChatOps.layer({ channels: [], admins: [], ...options.chatOps })),
     Layer.provide(Layer.succeed(StateStore.StateStore, state)),

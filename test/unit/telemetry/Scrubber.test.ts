@@ -21,6 +21,43 @@ describe("the scrubber", () => {
     expect(scrubber.text("signed with c2VjcmV0LXNlY3JldA==")).toBe("signed with [redacted]")
   })
 
+  it("knows each secret in a URL, in JSON and in base64, alone and behind something else", () => {
+    fc.assert(
+      fc.property(
+        fc
+          .string({ minLength: 12, maxLength: 40, unit: "grapheme-ascii" })
+          .filter((text) => text.trim() === text),
+        fc.string({ maxLength: 9 }),
+        (secret, before) => {
+          const { known } = Scrubber.make([Redacted.make(secret)])
+          const base64 = Buffer.from(`${before}:${secret}`).toString("base64")
+          for (const form of [
+            secret,
+            encodeURIComponent(secret),
+            JSON.stringify(secret).slice(1, -1),
+            Buffer.from(secret).toString("base64"),
+            Buffer.from(secret).toString("base64url")
+          ]) {
+            expect(known(`before ${form} behind`)).not.toContain(form)
+          }
+          // Less than three characters of the secret are left where it shares its base64 with what stands before and behind.
+          const left = Buffer.from(known(base64).replaceAll("[redacted]", ""), "base64").toString("latin1")
+          expect(left).not.toContain(secret.slice(2, -2))
+        }
+      )
+    )
+  })
+
+  it("copies without the secrets, keys included, and leaves the original as it is", () => {
+    const original = { list: ["x bypass-token-1234"], "bypass-token-1234": { at: new Date(0) }, many: 3 }
+    expect(scrubber.copy(original)).toEqual({
+      list: ["x [redacted]"],
+      "[redacted]": { at: "1970-01-01T00:00:00.000Z" },
+      many: 3
+    })
+    expect(original.list).toEqual(["x bypass-token-1234"])
+  })
+
   it.each([
     ["Authorization: Bearer abc.def-123", "Authorization: Bearer [redacted]"],
     ["https://user:pass@auth.example.com/list", "https://[redacted]@auth.example.com/list"],
