@@ -43,7 +43,11 @@ Every variable that the server reads. An empty value is as unset. A value that d
 names every bad variable, what it got and what it takes, and exit code 78 (EX_CONFIG); \`wso config validate\` says the same
 without a start. Durations are milliseconds.
 
-A secret may also be given as \`<NAME>_FILE\`, the path of a file that holds it; its value is never printed. Where two secrets may be
+A secret may also be given as \`<NAME>_FILE\`, the path of a file that holds it; its value is never printed. A file that is empty, a
+directory, or cannot be read stops the start (exit code 78), and so do \`<NAME>\` and \`<NAME>_FILE\` together. A file that every user of
+the machine can read, a setting that has no effect without another one, and a variable that looks like one of these and is none
+(\`WEBHOOK_SECRT\`) are warned of: in the log (\`configuration.suspicious\`) and by \`wso config validate\`. A server whose reconciler is
+off for want of a setting is \`degraded\` and not ready; one whose switch is off is not. Where two secrets may be
 active at a time, the first is the one that is sent (docs/deployment.md has the steps of a rotation).
 
 ${table(variableDocs)}

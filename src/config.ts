@@ -10,9 +10,10 @@ import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { readFile } from "node:fs/promises"
 import * as IpList from "./http/IpList.ts"
 import type { Rate } from "./http/RateLimiter.ts"
+import * as SecretFile from "./SecretFile.ts"
+import { strayVariables } from "./StrayVariables.ts"
 import * as UrlText from "./transport/UrlText.ts"
 
 /** EX_CONFIG of sysexits.h: the exit code of a process whose configuration is wrong. */
@@ -689,6 +690,14 @@ export interface ServerConfig {
   readonly otlpEndpoint: Option.Option<string>
   /** All of the above as it may be shown to administrators. */
   readonly effective: ReadonlyArray<EffectiveVariable>
+  /** What is probably not meant, and does not stop the start. */
+  readonly warnings: ReadonlyArray<ConfigWarning>
+}
+
+/** One variable that is probably not as it was meant. Shows no secret. */
+export interface ConfigWarning {
+  readonly variable: string
+  readonly problem: string
 }
 
 /** A variable as it was taken, for people: a secret is a fingerprint, and a URL has lost its credentials. */
@@ -853,28 +862,63 @@ const textOf = (env: Environment, name: string): Option.Option<string> =>
     Option.filter((value) => value !== "")
   )
 
-/** The text of a secret: its own, or that of the file which `<name>_FILE` names. */
-const secretTextOf = Effect.fnUntraced(function* (env: Environment, name: string) {
-  const own = textOf(env, name)
-  const file = textOf(env, `${name}_FILE`)
-  if (Option.isNone(file)) return own
-  if (Option.isSome(own)) {
+/** What the variables of an environment say: as they are, and the secrets of those whose file is named instead. */
+interface Texts {
+  readonly of: (name: string) => Option.Option<string>
+  readonly sourceOf: (name: string) => "environment" | "file"
+  readonly warnings: ReadonlyArray<ConfigWarning>
+}
+
+const fileVariable = (name: string): string => `${name}_FILE`
+
+/** The text of the file that `<name>_FILE` names; None where it names none. */
+const fileTextOf = Effect.fnUntraced(function* (env: Environment, name: string) {
+  const file = textOf(env, fileVariable(name))
+  if (Option.isNone(file)) return Option.none()
+  if (Option.isSome(textOf(env, name))) {
     return yield* new ConfigProblem({
-      variable: `${name}_FILE`,
+      variable: fileVariable(name),
       got: shown(file.value),
       takes: `nothing while ${name} is set: one of the two`
     })
   }
-  const content = yield* Effect.tryPromise({
-    try: () => readFile(file.value, "utf8"),
-    catch: () =>
+  const content = yield* Effect.mapError(
+    SecretFile.read(file.value),
+    ({ problem }) =>
       new ConfigProblem({
-        variable: `${name}_FILE`,
-        got: shown(file.value),
-        takes: "the path of a file that can be read"
+        variable: fileVariable(name),
+        got: `${shown(file.value)}, ${problem}`,
+        takes: "the path of a file that holds the secret"
       })
-  })
-  return Option.filter(Option.some(content.trim()), (text) => text !== "")
+  )
+  return Option.some({ name, path: file.value, ...content })
+})
+
+/** Every secret's file is read once, and each problem is reported. */
+const textsOf = Effect.fnUntraced(function* (env: Environment) {
+  const names = Object.values<Variable<unknown>>(variables).flatMap(({ name, secret: isSecret }) =>
+    isSecret ? [name] : []
+  )
+  const [problems, read] = yield* Effect.partition(names, (name) => fileTextOf(env, name))
+  const files = new Map(read.flatMap(Option.toArray).map((file) => [file.name, file]))
+  const texts: Texts = {
+    of: (name) =>
+      Option.orElse(textOf(env, name), () =>
+        Option.map(Option.fromNullable(files.get(name)), ({ text }) => text)
+      ),
+    sourceOf: (name) => (files.has(name) ? "file" : "environment"),
+    warnings: [...files.values()].flatMap(({ name, path, readableByOthers }) =>
+      readableByOthers
+        ? [
+            {
+              variable: fileVariable(name),
+              problem: `Every user of this machine can read ${shown(path)}: chmod 600`
+            }
+          ]
+        : []
+    )
+  }
+  return { texts, problems }
 })
 
 const FINGERPRINT_LENGTH = 8
@@ -883,10 +927,9 @@ const FINGERPRINT_LENGTH = 8
 const fingerprint = (secret: string): string =>
   `sha256:${createHash("sha256").update(secret).digest("hex").slice(0, FINGERPRINT_LENGTH)}`
 
-const effectiveValue = Effect.fnUntraced(function* (env: Environment, variable: Variable<unknown>) {
+const effectiveValue = (texts: Texts, variable: Variable<unknown>): EffectiveVariable => {
   const { default: byDefault, name, secret: isSecret } = variable
-  const text = yield* isSecret ? secretTextOf(env, name) : Effect.succeed(textOf(env, name))
-  const effective: EffectiveVariable = Option.match(text, {
+  return Option.match(texts.of(name), {
     onNone: () => ({
       name,
       value: byDefault,
@@ -903,15 +946,14 @@ const effectiveValue = Effect.fnUntraced(function* (env: Environment, variable: 
         : variable.secretPath === true
           ? withoutPath(withoutSecrets(value))
           : withoutSecrets(value),
-      source: Option.isSome(textOf(env, name)) ? "environment" : "file",
+      source: texts.sourceOf(name),
       secret: isSecret
     })
   })
-  return effective
-})
+}
 
-const read = Effect.fnUntraced(function* <A>(env: Environment, variable: Variable<A>) {
-  const text = variable.secret ? yield* secretTextOf(env, variable.name) : textOf(env, variable.name)
+const read = Effect.fnUntraced(function* <A>(texts: Pick<Texts, "of">, variable: Variable<A>) {
+  const text = texts.of(variable.name)
   const value = Option.isNone(text) ? variable.unset : variable.parse(text.value)
   if (Option.isSome(value)) return value.value
   return yield* new ConfigProblem({
@@ -925,6 +967,68 @@ const read = Effect.fnUntraced(function* <A>(env: Environment, variable: Variabl
     takes: variable.takes
   })
 })
+
+/** Every name that means something here: what the server reads, the files of its secrets, and what the embedded stack reads. */
+const knownNames = (): ReadonlyArray<string> => [
+  ...Object.values<Variable<unknown>>(variables).flatMap(({ name, secret: isSecret }) =>
+    isSecret ? [name, fileVariable(name)] : [name]
+  ),
+  ...Object.values(stackVariables).map(({ name }) => name)
+]
+
+/** Settings that have no effect without another one, which is not set. */
+const halfConfigured = (
+  config: Pick<
+    ServerConfig,
+    | "authWorkerUrl"
+    | "serverTokens"
+    | "webhookSecrets"
+    | "webhookRequireSignature"
+    | "messageHandlerUrl"
+    | "messageHandlerSecrets"
+    | "notifyWebhookUrl"
+    | "notifyWebhookSecrets"
+    | "discordPublicKey"
+    | "chatOpsChannels"
+    | "chatOpsAdmins"
+  >
+): ReadonlyArray<ConfigWarning> => {
+  const warn = (applies: boolean, variable: string, problem: string) =>
+    applies ? [{ variable, problem }] : []
+  const isWithoutKey = Option.isNone(config.discordPublicKey)
+  return [
+    ...warn(
+      Option.isSome(config.authWorkerUrl) && config.serverTokens.length === 0,
+      variables.serverTokens.name,
+      "It is not set, while the Auth Worker's URL is: nothing is reconciled, and the admin API is closed"
+    ),
+    ...warn(
+      config.webhookRequireSignature && config.webhookSecrets.length === 0,
+      variables.webhookRequireSignature.name,
+      `It has no effect without ${variables.webhookSecrets.name}: every webhook is answered with 503`
+    ),
+    ...warn(
+      config.messageHandlerSecrets.length > 0 && Option.isNone(config.messageHandlerUrl),
+      variables.messageHandlerSecrets.name,
+      `It has no effect without ${variables.messageHandlerUrl.name}`
+    ),
+    ...warn(
+      config.notifyWebhookSecrets.length > 0 && Option.isNone(config.notifyWebhookUrl),
+      variables.notifyWebhookSecrets.name,
+      `It has no effect without ${variables.notifyWebhookUrl.name}: no incident is told anywhere`
+    ),
+    ...warn(
+      isWithoutKey && config.chatOpsChannels.length + config.chatOpsAdmins.length > 0,
+      variables.discordPublicKey.name,
+      "It is not set, while CHATOPS_CHANNELS or CHATOPS_ADMINS is: no command is taken"
+    ),
+    ...warn(
+      !isWithoutKey && config.chatOpsChannels.length === 0,
+      variables.chatOpsChannels.name,
+      "It is empty: no command is taken in any channel"
+    )
+  ]
+}
 
 /** What is sent to a URL must be signed: the problem of a URL without a secret. */
 const missingSecret = (
@@ -953,10 +1057,11 @@ export const loadConfig = Effect.fnUntraced(function* (
   env: Environment
 ): Effect.fn.Return<ServerConfig, ConfigErrors> {
   const isProduction = Option.contains(textOf(env, variables.environment.name), "production")
+  const { problems: fileProblems, texts } = yield* textsOf(env)
   const of = <A>(variable: Variable<A>) =>
     isProduction
-      ? Effect.flatMap(read(env, variable), (value) => strong(variable, value))
-      : read(env, variable)
+      ? Effect.flatMap(read(texts, variable), (value) => strong(variable, value))
+      : read(texts, variable)
   const { authWorkerInternalUrl, host, noColor, ...values } = yield* Effect.all(
     {
       environment: of(variables.environment),
@@ -1019,11 +1124,12 @@ export const loadConfig = Effect.fnUntraced(function* (
     { mode: "validate" }
   ).pipe(
     Effect.mapError((failures) => {
-      const [first, ...others] = Object.values(failures).flatMap(Option.toArray)
+      const [first, ...others] = [...fileProblems, ...Object.values(failures).flatMap(Option.toArray)]
       if (first === undefined) throw new Error("Effect.all failed without a failure")
       return new ConfigErrors({ problems: [first, ...others] })
     })
   )
+  if (Arr.isNonEmptyReadonlyArray(fileProblems)) return yield* new ConfigErrors({ problems: fileProblems })
   const unsigned = [
     ...missingSecret(
       variables.messageHandlerUrl,
@@ -1039,16 +1145,22 @@ export const loadConfig = Effect.fnUntraced(function* (
     )
   ]
   if (Arr.isNonEmptyReadonlyArray(unsigned)) return yield* new ConfigErrors({ problems: unsigned })
-  const effective = yield* Effect.forEach(Object.values(variables), (variable) =>
-    effectiveValue(env, variable)
-  ).pipe(Effect.mapError((problem) => new ConfigErrors({ problems: [problem] })))
+  const authWorkerUrl = Option.orElse(authWorkerInternalUrl, () => values.authWorkerUrl)
   return {
     ...values,
-    effective,
+    effective: Object.values(variables).map((variable) => effectiveValue(texts, variable)),
+    warnings: [
+      ...texts.warnings,
+      ...halfConfigured({ ...values, authWorkerUrl }),
+      ...strayVariables(Object.keys(env), knownNames()).map(({ meant, name }) => ({
+        variable: name,
+        problem: `It is not a variable of this program, and has no effect: did you mean ${meant}?`
+      }))
+    ],
     isProduction,
     colour: Option.isNone(noColor),
     host: Option.getOrElse(host, () => (isProduction ? "0.0.0.0" : "127.0.0.1")),
-    authWorkerUrl: Option.orElse(authWorkerInternalUrl, () => values.authWorkerUrl)
+    authWorkerUrl
   }
 })
 
@@ -1095,7 +1207,7 @@ export const loadProcessStackConfig = (defaults: Environment): Effect.Effect<Sta
     const set = Object.entries(process.env).filter(([, value]) => value !== undefined && value.trim() !== "")
     const environment: Environment = { ...defaults, ...Object.fromEntries(set) }
     const port = (variable: Variable<number>) =>
-      read(environment, variable).pipe(
+      read({ of: (name) => textOf(environment, name) }, variable).pipe(
         Effect.mapError((problem) => new ConfigErrors({ problems: [problem] }))
       )
     return Effect.all(

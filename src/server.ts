@@ -97,6 +97,16 @@ const disabledReason = (config: ServerConfig): Option.Option<string> => {
   return config.serverTokens.length === 0 ? Option.some("SERVER_BYPASS_TOKEN is not set") : Option.none()
 }
 
+/**
+ * Why nothing is reconciled although that was not asked for: a credential is missing, or there is nothing to monitor at
+ * all. Not by its switch, and not where STORE_IDS alone are to be monitored.
+ */
+const unintendedReason = (config: ServerConfig): Option.Option<string> =>
+  Option.filter(
+    disabledReason(config),
+    () => config.reconcileEnabled && (Option.isSome(config.authWorkerUrl) || config.storeIds.length === 0)
+  )
+
 const directoryLayer = (config: ServerConfig) => {
   const [token] = config.serverTokens
   return Option.isSome(disabledReason(config)) || Option.isNone(config.authWorkerUrl) || token === undefined
@@ -202,6 +212,7 @@ export const layer = (config: ServerConfig) =>
       const operations = OperationsLayer.layer({
         intervalMs,
         disabled,
+        isOffUnintended: Option.isSome(unintendedReason(config)),
         webhookWaitMs: config.webhookWaitMs,
         manualMinIntervalMs: config.manualReconcileMinIntervalMs,
         incidentDashboardUrl: config.incidentDashboardUrl,
@@ -373,6 +384,11 @@ export const run = (
         Effect.annotateLogs({ url: http.url, driver: config.storeDriver, dataPath: config.dataPath })
       )
       yield* onListening(http.url)
+      yield* Effect.forEach(
+        config.warnings,
+        (warning) => Effect.logWarning("configuration.suspicious").pipe(Effect.annotateLogs({ ...warning })),
+        { discard: true }
+      )
       const disabled = disabledReason(config)
       if (Option.isSome(disabled)) {
         yield* Effect.logWarning("workspace_reconciler.disabled").pipe(

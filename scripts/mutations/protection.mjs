@@ -38,5 +38,22 @@ export const protection = [
     from: `allowUnknown || known ?`,
     to: `allowUnknown || storeId !== "" ?`,
     tests: test("unit/orchestration/Operators", "a workspace that is not known")
+  },
+  {
+    part: "configuration",
+    title: "an empty secret file is as unset",
+    file: "src/config.ts",
+    from: `const [problems, read] = yield* Effect.partition(names, (name) => fileTextOf(env, name))`,
+    to: `const [, read] = yield* Effect.partition(names, (name) => fileTextOf(env, name))
+  const problems: ReadonlyArray<ConfigProblem> = []`,
+    tests: test("unit/config", "the configuration the file of a secret")
+  },
+  {
+    part: "configuration",
+    title: "a misspelt variable is passed over in silence",
+    file: "src/StrayVariables.ts",
+    from: `!all.has(name) && name.length >= MIN_LENGTH`,
+    to: `false`,
+    tests: test("unit/config", "the configuration what is probably not meant")
   }
 ]

@@ -22,8 +22,8 @@ export interface VariableDoc {
 export class ServerConfiguration extends Context.Tag("workspace-orchestrator/cli/ServerConfiguration")<
   ServerConfiguration,
   {
-    /** Reads this environment as the server does when it starts. */
-    readonly validate: Effect.Effect<void, ConfigurationWrong>
+    /** Reads this environment as the server does when it starts; answers what is probably not meant, a sentence each. */
+    readonly validate: Effect.Effect<ReadonlyArray<string>, ConfigurationWrong>
     readonly variables: ReadonlyArray<VariableDoc>
   }
 >() {}

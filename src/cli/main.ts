@@ -20,7 +20,8 @@ import { RestoreImpossible, StateRestore } from "./StateRestore.ts"
 const configuration = Layer.succeed(ServerConfiguration, {
   validate: Effect.matchEffect(loadProcessConfig, {
     onFailure: ({ message }) => new ConfigurationWrong({ message }),
-    onSuccess: () => Effect.void
+    onSuccess: ({ warnings }) =>
+      Effect.succeed(warnings.map(({ problem, variable }) => `${variable}: ${problem}`))
   }),
   variables: variableDocs
 })

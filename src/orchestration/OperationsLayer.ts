@@ -38,6 +38,8 @@ export interface Options {
   readonly intervalMs: number
   /** Why the reconciler is disabled; None if it is not. */
   readonly disabled: Option.Option<string>
+  /** It is disabled for want of a setting, and not by its switch: such a server must not look well. */
+  readonly isOffUnintended?: boolean
   readonly webhookWaitMs: number
   readonly manualMinIntervalMs: number
   readonly incidentDashboardUrl: Option.Option<string>
@@ -239,6 +241,7 @@ export const make = (options: Options) =>
         // A paused thing never looks green.
         paused.length > 0 ||
         locked !== undefined ||
+        options.isOffUnintended === true ||
         verdict.tripped ||
         convergence.failing.length > 0 ||
         manager.errorCount() > 0 ||
@@ -442,9 +445,14 @@ export const make = (options: Options) =>
       health,
       stores,
       ready: Effect.sync(() =>
-        reconciler.firstPassMade()
-          ? { ready: true, reason: "the first pass has been made" }
-          : { ready: false, reason: "the first pass has not been made yet" }
+        options.isOffUnintended === true
+          ? {
+              ready: false,
+              reason: `the reconciler is disabled: ${Option.getOrElse(options.disabled, () => "a setting is missing")}`
+            }
+          : reconciler.firstPassMade()
+            ? { ready: true, reason: "the first pass has been made" }
+            : { ready: false, reason: "the first pass has not been made yet" }
       )
     })
   })

@@ -1,7 +1,9 @@
 /** What stops a start: said once, wholly, with a code that a supervisor understands, and without a secret. */
-import { expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
+import { eventually } from "../support/Eventually.ts"
 import { groupMembers } from "../support/ProcessTable.ts"
 import { startProgram, takePort, temporaryFolder } from "../support/Program.ts"
+import { startServer } from "../support/RunningServer.ts"
 
 const EX_CONFIG = 78
 
@@ -68,4 +70,30 @@ it.each([
   expect(lines[0]).toContain(String(taken.port))
   expect(lines[0]).toContain(`set ${variable} `)
   expect(await groupMembers(program.pid)).toEqual([])
+})
+
+describe("a server whose reconciler is off", () => {
+  const health = async (environment: Record<string, string>) => {
+    await using folder = await temporaryFolder()
+    await using server = await startServer({ STORE_DATA_PATH: folder.path, ...environment })
+    const strict = await fetch(`${server.client.url}/health?strict=true`)
+    const ready = await fetch(`${server.client.url}/health/ready`)
+    return { strict: strict.status, ready: ready.status, log: server.program.log.map(({ msg }) => msg) }
+  }
+
+  it("is neither healthy nor ready for want of a credential, and says so at the start", async () => {
+    const { log, ready, strict } = await health({ AUTH_WORKER_URL: "http://127.0.0.1:9" })
+    expect({ strict, ready }).toEqual({ strict: 503, ready: 503 })
+    expect(log).toContain("configuration.suspicious")
+  })
+
+  it("is healthy where its switch is off, or only STORE_IDS are to be monitored", async () => {
+    const off = { AUTH_WORKER_URL: "http://127.0.0.1:9", WORKSPACE_RECONCILE_ENABLED: "false" }
+    for (const environment of [off, { STORE_IDS: "legacy-one" }]) {
+      await eventually("healthy and ready", async () => {
+        const { ready, strict } = await health(environment)
+        return ready === 200 && strict === 200
+      })
+    }
+  })
 })

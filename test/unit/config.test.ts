@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import fc from "fast-check"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { inspect } from "node:util"
@@ -33,6 +33,7 @@ describe("the configuration", () => {
     const { effective, ...config } = await loaded({})
     expect(effective.map(({ name }) => name)).toEqual(variableDocs.map(({ name }) => name))
     expect(config).toEqual({
+      warnings: [],
       environment: "development",
       isProduction: false,
       host: "127.0.0.1",
@@ -393,6 +394,108 @@ describe("the configuration", () => {
     } finally {
       await rm(folder, { recursive: true })
     }
+  })
+
+  describe("the file of a secret", () => {
+    const inFolder = async (body: (folder: string) => Promise<void>) => {
+      const folder = await mkdtemp(join(tmpdir(), "config-"))
+      try {
+        await body(folder)
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    }
+
+    it.each([
+      ["", "which is empty"],
+      [" \n\t\n", "which has only spaces"],
+      ["x".repeat(70_000), "which is larger than 65536 bytes"]
+    ])("stops the start for what cannot be a secret: %j", (content, says) =>
+      inFolder(async (folder) => {
+        const file = join(folder, "secret")
+        await writeFile(file, content)
+        for (const { name } of variableDocs.filter(({ secret }) => secret)) {
+          const { message, problems: found } = await problems({ [`${name}_FILE`]: file })
+          expect(found.map(({ variable }) => variable)).toEqual([`${name}_FILE`])
+          expect(message).toContain(`${name}_FILE got ${JSON.stringify(file)}, ${says}; it takes the path`)
+        }
+      })
+    )
+
+    it("stops the start for a path where there is none, and names each with everything else that is wrong", () =>
+      inFolder(async (folder) => {
+        const { message } = await problems({
+          SERVER_BYPASS_TOKEN_FILE: folder,
+          WEBHOOK_SECRET_FILE: join(folder, "missing"),
+          NOTIFY_WEBHOOK_SECRET_FILE: "/dev/zero",
+          PORT: "many"
+        })
+        expect(message).toContain("SERVER_BYPASS_TOKEN_FILE got")
+        expect(message).toContain("which is a directory")
+        expect(message).toContain("where there is no file")
+        expect(message).toContain("which is larger than")
+        expect(message).toContain("PORT got")
+      }))
+
+    it("is warned of when every user of the machine can read it, without its content", () =>
+      inFolder(async (folder) => {
+        const file = join(folder, "secret")
+        await writeFile(file, "never-shown-here", { mode: 0o644 })
+        await chmod(file, 0o644)
+        const { warnings } = await loaded({ WEBHOOK_SECRET_FILE: file })
+        expect(warnings).toEqual([
+          { variable: "WEBHOOK_SECRET_FILE", problem: expect.stringContaining(file) as string }
+        ])
+        expect(JSON.stringify(warnings)).not.toContain("never-shown-here")
+        await chmod(file, 0o600)
+        expect((await loaded({ WEBHOOK_SECRET_FILE: file })).warnings).toEqual([])
+      }))
+  })
+
+  describe("what is probably not meant", () => {
+    const warned = async (env: Record<string, string>) =>
+      (await loaded(env)).warnings.map(({ problem, variable }) => `${variable}: ${problem}`).join("\n")
+
+    it.each([
+      ["WEBHOOK_SECRT", "WEBHOOK_SECRET"],
+      ["WEBHOOK_SECRETS", "WEBHOOK_SECRET"],
+      ["REMOVAL_CONFIRMATION", "REMOVAL_CONFIRMATIONS"],
+      ["SENTRY_DNS", "SENTRY_DSN"],
+      ["LOGLEVEL", "LOG_LEVEL"],
+      ["server_bypass_token", "SERVER_BYPASS_TOKEN"],
+      ["MESSAGE_HANDLER_TIMEOUT", "MESSAGE_HANDLER_TIMEOUT_MS"],
+      ["STORE_CONNECTION_TIMEOUT_MS", "STORE_CONNECTION_TIMEOUT"]
+    ])("is a variable that looks like one of ours: %s", async (name, meant) => {
+      expect(await warned({ [name]: "x" })).toBe(
+        `${name}: It is not a variable of this program, and has no effect: did you mean ${meant}?`
+      )
+    })
+
+    it("is not a variable of another program", async () => {
+      const others = ["PATH", "HOME", "HOSTNAME", "NODE_OPTIONS", "NO_PROXY", "TZ", "PORTS", "XDG_DATA_HOME"]
+      const more = ["OTEL_SERVICE_NAME", "OTEL_EXPORTER_OTLP_HEADERS", "SENTRY_RELEASE", "WSO_URL", "LOGNAME"]
+      expect(await warned(Object.fromEntries([...others, ...more].map((name) => [name, "x"])))).toBe("")
+    })
+
+    it.each([
+      [{ AUTH_WORKER_URL: "http://auth" }, "SERVER_BYPASS_TOKEN: It is not set"],
+      [
+        { NOTIFY_WEBHOOK_SECRET: "secret" },
+        "NOTIFY_WEBHOOK_SECRET: It has no effect without NOTIFY_WEBHOOK_URL"
+      ],
+      [
+        { MESSAGE_HANDLER_SECRET: "secret" },
+        "MESSAGE_HANDLER_SECRET: It has no effect without MESSAGE_HANDLER_URL"
+      ],
+      [
+        { WEBHOOK_REQUIRE_SIGNATURE: "true" },
+        "WEBHOOK_REQUIRE_SIGNATURE: It has no effect without WEBHOOK_SECRET"
+      ],
+      [{ CHATOPS_ADMINS: "123456789012345678" }, "CHATOPS_DISCORD_PUBLIC_KEY: It is not set"],
+      [{ CHATOPS_DISCORD_PUBLIC_KEY: "0".repeat(64) }, "CHATOPS_CHANNELS: It is empty"]
+    ])("is half of a pair: %j", async (env, says) => {
+      expect(await warned(env)).toContain(says)
+    })
   })
 
   it("documents every variable, with a default that it takes itself", () => {

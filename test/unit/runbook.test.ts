@@ -60,6 +60,7 @@ const internal = new Set([
   "Corrupt",
   "PlanChanged",
   "ConfigProblem",
+  "SecretFileUnusable",
   "MembershipUnknown"
 ])
 

@@ -9,8 +9,10 @@ const validate = Command.make("validate", {}, () =>
   Effect.gen(function* () {
     const { print } = yield* Screen
     const configuration = yield* ServerConfiguration
-    yield* configuration.validate
-    yield* print("The configuration is valid.")
+    const warnings = yield* configuration.validate
+    yield* print(
+      ["The configuration is valid.", ...warnings.map((warning) => `Warning: ${warning}`)].join("\n")
+    )
   })
 ).pipe(
   Command.withDescription(

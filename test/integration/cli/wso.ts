@@ -48,7 +48,7 @@ export const begin = (
   const layers = Layer.mergeAll(
     screen,
     Layer.succeed(ServerConfiguration, {
-      validate: configuration,
+      validate: Effect.as(configuration, []),
       variables: secretVariables.map((name) => ({ name, takes: "", default: null, doc: "", secret: true }))
     }),
     Layer.succeed(StateRestore, {
