@@ -7,6 +7,9 @@ const redirects = [
     name: "a receiver that points to another host"
   }
 ]
+const directory = [
+  { file: "test/integration/workspaces/AuthWorkerDirectory.test.ts", name: "AuthWorkerDirectory" }
+]
 
 export const source = [
   {
@@ -40,6 +43,38 @@ export const source = [
     from: `codesOf(error.cause, depth + 1)`,
     to: `[]`,
     tests: unit("transport/transport", "the cause of a request without an answer")
+  },
+  {
+    part: "listing",
+    title: "an id that cannot be opened fails its list",
+    file: "src/workspaces/Rows.ts",
+    from: `else apart.push(unsupported(id, reason))`,
+    to: `else return yield* withoutId(index, row)`,
+    tests: [...directory, ...unit("orchestration/Unsupported", "a workspace whose id cannot be opened")]
+  },
+  {
+    part: "listing",
+    title: "a row without an id is passed over",
+    file: "src/workspaces/Rows.ts",
+    from: `return yield* withoutId(index, row)`,
+    to: `continue`,
+    tests: directory
+  },
+  {
+    part: "listing",
+    title: "nothing bounds the rows of a listing",
+    file: "src/workspaces/AuthWorkerDirectory.ts",
+    from: `if (rows + body.workspaces.length > maxRows)`,
+    to: `if (rows + body.workspaces.length > Infinity)`,
+    tests: directory
+  },
+  {
+    part: "listing",
+    title: "pages without rows never end",
+    file: "src/workspaces/AuthWorkerDirectory.ts",
+    from: `emptyPages === MAX_EMPTY_PAGES`,
+    to: `emptyPages === Infinity`,
+    tests: directory
   },
   {
     part: "transport",

@@ -24,7 +24,7 @@ import {
 } from "./Administration.ts"
 import type { AuditEntry } from "./Audit.ts"
 import { EventFeed } from "./EventFeed.ts"
-import { blockers, summarize, type Situation } from "./Explain.ts"
+import { blockers, summarize, type Situation, unsupportedSummary } from "./Explain.ts"
 import { Lockdown } from "./Lockdown.ts"
 import { Operations, ReconcilerDisabled, type Actor } from "./Operations.ts"
 import { Pauses } from "./Pauses.ts"
@@ -214,6 +214,7 @@ export const make = (options: Options) =>
     const explain: Administration["Type"]["explain"] = (storeId) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
+        const reason = desired.view().unsupported.get(storeId)
         const key = yield* controller.inspect(storeId)
         const transitions = yield* state.transitions.read(storeId, MAX_TRANSITIONS_SHOWN)
         const { observed, situation, status, what } = yield* situationOf(
@@ -223,7 +224,13 @@ export const make = (options: Options) =>
           now
         )
         const isNews = situation.desired === "unknown" && situation.observed === "closed"
-        if (isNews && transitions.length === 0 && situation.fresh && situation.breaker === null) {
+        if (
+          reason === undefined &&
+          isNews &&
+          transitions.length === 0 &&
+          situation.fresh &&
+          situation.breaker === null
+        ) {
           return yield* new UnknownWorkspace({ storeId })
         }
         const blockedBy = blockers(situation)
@@ -232,7 +239,7 @@ export const make = (options: Options) =>
         return {
           storeId,
           monitored: situation.monitored,
-          ...summarize(situation, blockedBy),
+          ...(reason === undefined ? summarize(situation, blockedBy) : unsupportedSummary(reason)),
           desired: {
             state: situation.desired,
             pinned: what._tag === "Present" && what.pinned,

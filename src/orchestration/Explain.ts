@@ -197,6 +197,13 @@ const plainSummary = (s: Situation): { readonly summary: string; readonly nextSt
   }
 }
 
+/** Of a workspace that exists and is never opened. `reason` completes "its id …". */
+export const unsupportedSummary = (reason: string): Pick<Explanation, "summary" | "nextStep"> => ({
+  summary: `It is not supported: its id ${reason}. It is never opened, and counts neither as missing nor as drift.`,
+  nextStep:
+    "Make it again in the Auth Worker under an id of 3 to 64 letters, digits, _ and -, beginning with a letter or a digit."
+})
+
 /** One sentence and one step, from the weightiest reason that there is. */
 export const summarize = (
   s: Situation,

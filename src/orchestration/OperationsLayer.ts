@@ -90,6 +90,9 @@ const runResult = (run: Run): RunResult => {
   }
 }
 
+const unsupportedView = (unsupported: ReadonlyMap<string, string>) =>
+  listed(unsupported).map(([instanceId, reason]) => ({ instanceId, reason: `Its id ${reason}.` }))
+
 export const make = (options: Options) =>
   Effect.gen(function* () {
     const desired = yield* DesiredState
@@ -138,6 +141,9 @@ export const make = (options: Options) =>
           orphaned: listed(controller.drift.orphaned.keys()),
           held: listed(controller.blocked()).map(([storeId, { reason }]) => ({ storeId, reason })),
           failing,
+          unsupportedCount: view.unsupported.size,
+          unsupported: unsupportedView(view.unsupported),
+          lookalikes: listed(view.lookalikes),
           lastConvergedAt: iso(lastConvergedAt),
           notConvergedForMs,
           desired: {
@@ -344,6 +350,7 @@ export const make = (options: Options) =>
         return {
           stores: rows,
           nextCursor: more ? (rows.at(-1)?.id ?? null) : null,
+          unsupported: unsupportedView(desired.view().unsupported),
           orchestrator: orchestratorView(),
           reconciliation: reconciliationView(),
           manualReconcile: manualView()

@@ -43,6 +43,10 @@ const drift = gauges(
   "Workspaces that are desired and not monitored (missing), or the other way round (orphaned)",
   ["kind"]
 )
+const unsupported = gauge(
+  "wso_workspaces_unsupported",
+  "Workspaces that exist and cannot be opened, because their ids are none that LiveStore takes"
+)
 const failing = gauge("wso_stores_failing", "Workspaces whose newest reconcile failed")
 const blocked = gauges("wso_stores_blocked", "Workspaces that are held or wait, by reason", ["reason"])
 
@@ -152,6 +156,7 @@ export const make = (options: Options, probe: Administration["Type"]["probe"]) =
         oldest(kind).set(seconds(Math.max(0, now - first(since))))
       }
       desiredCount.set(desired.size() - desired.absences().size)
+      unsupported.set(desired.view().unsupported.size)
       failing.set(controller.failing().size)
       const byReason = new Map<string, number>(REASONS.map((reason) => [reason, 0]))
       for (const { reason } of controller.blocked().values()) {

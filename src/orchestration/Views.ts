@@ -24,6 +24,13 @@ export interface FailingView {
   readonly nextAttemptAt: string | null
 }
 
+/** A workspace that exists and cannot be opened. */
+export interface UnsupportedView {
+  /** As the source has it, which is no id of ours. */
+  readonly instanceId: string
+  readonly reason: string
+}
+
 export interface ConvergenceView {
   readonly converged: boolean
   readonly desiredCount: number
@@ -33,6 +40,11 @@ export interface ConvergenceView {
   readonly orphaned: ReadonlyArray<string>
   readonly held: ReadonlyArray<HeldView>
   readonly failing: ReadonlyArray<FailingView>
+  /** Neither desired nor drift: nothing that the loop does would open them. */
+  readonly unsupportedCount: number
+  readonly unsupported: ReadonlyArray<UnsupportedView>
+  /** Pairs of ids that differ only by case. */
+  readonly lookalikes: ReadonlyArray<readonly [string, string]>
   readonly lastConvergedAt: string | null
   readonly notConvergedForMs: number
   readonly desired: DesiredView

@@ -12,12 +12,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
-import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { letTurn } from "../controller/EventLoop.ts"
 import { describeFailure, failureOf } from "../transport/Failure.ts"
 import { withoutRedirects } from "../transport/HttpClients.ts"
 import { redirectSentence } from "../transport/Outgoing.ts"
@@ -37,10 +35,10 @@ import {
   knownFeatures,
   ListEnvelope,
   NotFoundBody,
-  workspaceIdPattern,
   WorkspaceRow,
   type Feature
 } from "./Workspace.ts"
+import { idsOf, lookalikesOf } from "./Rows.ts"
 import { WorkspaceDirectory, type Changes, type Listing } from "./WorkspaceDirectory.ts"
 
 export interface Options {
@@ -53,14 +51,23 @@ export interface Options {
   readonly retries?: number
   /** The largest body that is read. Defaults to 64 MiB: some 300,000 rows. */
   readonly maxBodyBytes?: number
+  /** The most rows of a whole listing. Defaults to 300,000: far more than one process can monitor. */
+  readonly maxRows?: number
+  /** The longest that a whole listing may take, all pages and retries included. Defaults to 2 min. */
+  readonly listingTimeoutMs?: number
 }
 
 /** The contract's upper bound. */
 const PAGE_SIZE = 1_000
-/** A listing of more pages than this is taken for a loop. */
+/** A listing of more pages than this is taken for a loop, and so are so many pages in a row without a row. */
 const MAX_PAGES = 10_000
-/** Rows of a list that are looked at in one step: a millisecond or so. */
-const ROWS_PER_TURN = 5_000
+const MAX_EMPTY_PAGES = 10
+/** The bodies of all pages of a listing together: no more than so many of the largest that is read at once. */
+const MAX_LISTING_BODIES = 4
+/** Objects and arrays that one body may have for each row that it may have: parsing them costs memory, empty ones too. */
+const CONTAINERS_PER_ROW = 8
+/** One row, and the instances of one user. */
+const MAX_SMALL_BODY_BYTES = 1_048_576
 /** How often a listing starts again because the set changed between two of its pages. */
 const MAX_LISTING_RESTARTS = 3
 /** Between two attempts of a call: 100 ms · 2^n, jittered. */
@@ -97,11 +104,14 @@ const malformed = (
 const malformedBody = (problem: string): DirectoryMalformed =>
   new DirectoryMalformed({ path: "body", message: `The directory's answer ${problem}` })
 
-/** The id of a row that is plainly as the contract says. */
-const plainId = (row: unknown): string | undefined => {
-  if (!Predicate.hasProperty(row, "instanceId")) return undefined
-  const { instanceId } = row
-  return typeof instanceId === "string" && workspaceIdPattern.test(instanceId) ? instanceId : undefined
+const OPEN_BRACE = 0x7b
+const OPEN_BRACKET = 0x5b
+
+/** How many objects and arrays a text could begin: an upper bound, since a brace may stand within a string. */
+const containersIn = (bytes: Uint8Array): number => {
+  let count = 0
+  for (const byte of bytes) if (byte === OPEN_BRACE || byte === OPEN_BRACKET) count++
+  return count
 }
 
 const pathOf = (url: string): string => parseUrl(url)?.pathname ?? "such path"
@@ -114,6 +124,8 @@ const make = (options: Options) =>
     const client = withoutRedirects(yield* HttpClient.HttpClient)
     const timeoutMs = options.timeoutMs ?? 10_000
     const maxBodyBytes = options.maxBodyBytes ?? 64 * 1_048_576
+    const maxRows = options.maxRows ?? 300_000
+    const listingTimeoutMs = options.listingTimeoutMs ?? 120_000
     const base = options.baseUrl.replace(/\/+$/, "")
     /** The tag of the newest full listing, and the revision that it was of. */
     let newest: { readonly etag: string; readonly revision: string } | undefined
@@ -163,24 +175,36 @@ const make = (options: Options) =>
       })
     }
 
-    const readText = (response: HttpClientResponse.HttpClientResponse) =>
+    const tooLarge = (what: string, limit: number): DirectoryMalformed =>
+      malformedBody(`has more than ${limit} ${what}, which is not read`)
+
+    const readText = (response: HttpClientResponse.HttpClientResponse, maxBytes: number) =>
       response.stream.pipe(
         Stream.mapError(networkError),
-        Stream.runFoldEffect({ size: 0, chunks: Chunk.empty<Uint8Array>() }, (read, chunk) =>
-          read.size + chunk.length > maxBodyBytes
-            ? Effect.fail(
-                new DirectoryMalformed({
-                  path: "body",
-                  message: `The directory's answer is larger than ${maxBodyBytes} bytes`
-                })
-              )
-            : Effect.succeed({ size: read.size + chunk.length, chunks: Chunk.append(read.chunks, chunk) })
+        Stream.runFoldEffect(
+          { size: 0, containers: 0, chunks: Chunk.empty<Uint8Array>() },
+          ({ chunks, containers, size }, chunk) => {
+            const read = {
+              size: size + chunk.length,
+              containers: containers + containersIn(chunk),
+              chunks: Chunk.append(chunks, chunk)
+            }
+            if (read.size > maxBytes) return Effect.fail(tooLarge("bytes", maxBytes))
+            return read.containers > maxRows * CONTAINERS_PER_ROW
+              ? Effect.fail(tooLarge("objects", maxRows * CONTAINERS_PER_ROW))
+              : Effect.succeed(read)
+          }
         ),
         Effect.map(({ chunks }) => Buffer.concat(Chunk.toReadonlyArray(chunks)).toString("utf8"))
       )
 
     /** One GET. `accept` are the statuses that the caller reads itself; any other but 200 is an error. */
-    const get = (path: string, accept: ReadonlyArray<number>, headers: Record<string, string> = {}) =>
+    const get = (
+      path: string,
+      accept: ReadonlyArray<number>,
+      headers: Record<string, string> = {},
+      maxBytes = maxBodyBytes
+    ) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const response = yield* HttpClientRequest.get(`${base}${path}`).pipe(
@@ -201,7 +225,8 @@ const make = (options: Options) =>
             `is a web page, not JSON: what answers at ${origin} may be a proxy, a log-in page or another host`
           )
         }
-        const text = response.status === 304 || response.status === 410 ? "" : yield* readText(response)
+        const text =
+          response.status === 304 || response.status === 410 ? "" : yield* readText(response, maxBytes)
         return { status: response.status, etag: response.headers["etag"], text }
       }).pipe(
         Effect.scoped,
@@ -234,26 +259,6 @@ const make = (options: Options) =>
         )
     }
     const decodeEnvelope = decode(ListEnvelope)
-    const decodeListedRow = Schema.decodeUnknown(WorkspaceRow)
-    /** The ids of a list's rows. A list may have a hundred thousand, so the event loop has its turn now and then. */
-    const idsOf = (rows: ReadonlyArray<unknown>) =>
-      Effect.gen(function* () {
-        const ids: Array<string> = []
-        for (const [index, row] of rows.entries()) {
-          if (index % ROWS_PER_TURN === ROWS_PER_TURN - 1) yield* letTurn
-          const id = plainId(row)
-          if (id !== undefined) {
-            ids.push(id)
-            continue
-          }
-          // Only a row that is not plainly right is worth the schema, which says what is wrong with it.
-          const { instanceId } = yield* Effect.mapError(decodeListedRow(row), (error) =>
-            malformed(error, ["workspaces", String(index)])
-          )
-          ids.push(instanceId)
-        }
-        return ids
-      }).pipe(Effect.catchAllDefect(() => Effect.fail(malformedBody("cannot be read"))))
     const decodeChanges = decode(ChangesBody)
     const decodeRow = decode(WorkspaceRow)
     const decodeNotFound = decode(NotFoundBody)
@@ -262,7 +267,10 @@ const make = (options: Options) =>
     const listOnce = (features: ReadonlySet<Feature>, etag: string | undefined) =>
       Effect.gen(function* () {
         const ids = new Set<string>()
+        const unsupported = new Map<string, string>()
         let rows = 0
+        let bytes = 0
+        let emptyPages = 0
         let cursor: string | undefined
         const cursors = new Set<string>()
         let total = 0
@@ -283,6 +291,17 @@ const make = (options: Options) =>
             })
           }
           const body = yield* decodeEnvelope(answer.text)
+          bytes += answer.text.length
+          if (bytes > maxBodyBytes * MAX_LISTING_BODIES) {
+            return yield* tooLarge("bytes over its pages", maxBodyBytes * MAX_LISTING_BODIES)
+          }
+          if (features.has("pages") && body.workspaces.length > PAGE_SIZE) {
+            return yield* new DirectoryMalformed({
+              path: "workspaces",
+              message: `The directory answers ${body.workspaces.length} rows where a page of at most ${PAGE_SIZE} was asked for`
+            })
+          }
+          if (rows + body.workspaces.length > maxRows) return yield* tooLarge("rows", maxRows)
           const rowIds = yield* idsOf(body.workspaces)
           first ??= body
           firstEtag ??= answer.etag
@@ -294,7 +313,8 @@ const make = (options: Options) =>
           }
           rows += body.workspaces.length
           total = Math.max(total, body.metadata?.totalWorkspaces ?? 0)
-          for (const id of rowIds) ids.add(id)
+          for (const id of rowIds.ids) ids.add(id)
+          for (const { instanceId, reason } of rowIds.unsupported) unsupported.set(instanceId, reason)
           const next = body.metadata?.nextCursor ?? undefined
           if (next === undefined || next === "") {
             if (total > rows) {
@@ -307,12 +327,15 @@ const make = (options: Options) =>
             newest = revision === null || firstEtag === undefined ? undefined : { etag: firstEtag, revision }
             return Option.some<Listing>({
               ids,
+              unsupported,
+              lookalikes: lookalikesOf(ids),
               revision,
               environmentId: first.metadata?.environmentId ?? null,
               features: featureSet(first.metadata?.features)
             })
           }
-          if (cursors.has(next)) break
+          emptyPages = body.workspaces.length === 0 ? emptyPages + 1 : 0
+          if (cursors.has(next) || emptyPages === MAX_EMPTY_PAGES) break
           cursors.add(next)
           cursor = next
         }
@@ -320,6 +343,19 @@ const make = (options: Options) =>
           reason: "incomplete",
           message: "The directory's pages do not come to an end"
         })
+      })
+
+    /** Each request has its own deadline; many that are just in time are bounded together. */
+    const inTime = <A>(effect: Effect.Effect<A, DirectoryError>) =>
+      Effect.timeoutFail(effect, {
+        duration: listingTimeoutMs,
+        onTimeout: () =>
+          new DirectoryUnavailable({
+            reason: "timeout",
+            status: null,
+            retryAfterMs: null,
+            message: `The directory's pages did not come to an end within ${listingTimeoutMs} ms`
+          })
       })
 
     const list: WorkspaceDirectory["Type"]["list"] = (known) =>
@@ -332,13 +368,15 @@ const make = (options: Options) =>
         Effect.retry({
           times: MAX_LISTING_RESTARTS,
           while: (error) => error._tag === "DirectoryInconsistent" && error.reason === "revision-moved"
-        })
+        }),
+        inTime
       )
 
     const changes: WorkspaceDirectory["Type"]["changes"] = (since) =>
       Effect.gen(function* () {
         const all: Array<Changes["changes"][number]> = []
         let from = since
+        let bytes = 0
         for (let page = 0; page < MAX_PAGES; page++) {
           const query = new URLSearchParams({ since: from, limit: String(PAGE_SIZE) })
           const answer = yield* get(`/internal/workspaces/changes?${query.toString()}`, [410])
@@ -350,6 +388,17 @@ const make = (options: Options) =>
               message: `The changes feed is at revision ${body.revision}, behind ${from}`
             })
           }
+          bytes += answer.text.length
+          if (bytes > maxBodyBytes * MAX_LISTING_BODIES) {
+            return yield* tooLarge("bytes over its pages", maxBodyBytes * MAX_LISTING_BODIES)
+          }
+          if (body.changes.length > PAGE_SIZE) {
+            return yield* new DirectoryMalformed({
+              path: "changes",
+              message: `The changes feed answers ${body.changes.length} changes where at most ${PAGE_SIZE} were asked for`
+            })
+          }
+          if (all.length + body.changes.length > maxRows) return yield* tooLarge("changes", maxRows)
           for (const { instanceId, kind } of body.changes) all.push({ instanceId, kind })
           if (!body.hasMore) return Option.some({ changes: all, revision: body.revision })
           const last = body.changes.at(-1)?.revision ?? from
@@ -360,15 +409,27 @@ const make = (options: Options) =>
           reason: "incomplete",
           message: "The changes feed does not come to an end"
         })
-      })
+      }).pipe(inTime)
 
     const exists: WorkspaceDirectory["Type"]["exists"] = (instanceId) =>
       Effect.gen(function* () {
-        const answer = yield* get(`/internal/workspaces/${encodeURIComponent(instanceId)}`, [404])
+        const answer = yield* get(
+          `/internal/workspaces/${encodeURIComponent(instanceId)}`,
+          [404],
+          {},
+          MAX_SMALL_BODY_BYTES
+        )
         // A 404 of something else on the way (a proxy, an old route) is no evidence: the body must say it.
-        if (answer.status === 404) yield* decodeNotFound(answer.text)
-        else yield* decodeRow(answer.text)
-        return answer.status === 200
+        if (answer.status === 404) {
+          yield* decodeNotFound(answer.text)
+          return false
+        }
+        const row = yield* decodeRow(answer.text)
+        if (row.instanceId === instanceId) return true
+        return yield* new DirectoryMalformed({
+          path: "instanceId",
+          message: "The directory answers with another workspace than the one that was asked for"
+        })
       })
 
     return WorkspaceDirectory.of({ list, changes, exists })

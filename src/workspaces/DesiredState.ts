@@ -16,6 +16,7 @@ import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import * as Tracing from "../telemetry/Tracing.ts"
 import { DirectoryInconsistent, DirectoryUnavailable, type DirectoryError } from "./DirectoryError.ts"
 import * as DirectoryMetrics from "./DirectoryMetrics.ts"
+import * as Rows from "./Rows.ts"
 import * as SnapshotStore from "./SnapshotStore.ts"
 import type { Absence, Entry, Snapshot } from "./SnapshotStore.ts"
 import type { Feature } from "./Workspace.ts"
@@ -70,6 +71,10 @@ export interface View {
   /** How old it is, in milliseconds, however the wall clock was set meanwhile. Infinite: from a time that is yet to come. */
   readonly ageMs: number | null
   readonly lastError: RefreshError | null
+  /** Workspaces that exist and cannot be opened, by id, with what is wrong with each. They are neither desired nor drift. */
+  readonly unsupported: ReadonlyMap<string, string>
+  /** Pairs of ids of the newest list that differ only by case. */
+  readonly lookalikes: ReadonlyArray<readonly [string, string]>
 }
 
 export interface Options {
@@ -139,6 +144,9 @@ const PACED_LIST_EVERY_MS = 2_000
 const STORM_BASE_MS = 100
 const STORM_MAX_MS = 1_500
 
+/** Workspaces that cannot be opened are remembered up to this number. */
+const MAX_UNSUPPORTED = 10_000
+
 /** Of those who wait for one refresh, so many are linked to its span. */
 const MAX_ASKERS = 32
 
@@ -187,6 +195,9 @@ export const make = (options: Options) =>
     /** The newest revision of which a list has brought nothing new: only then may the next one be conditional. */
     let listedRevision: string | null = null
 
+    let unsupported = new Map<string, string>()
+    let lookalikes: Listing["lookalikes"] = []
+
     let generation = 0
     const drop = (id: string): void => {
       if (entries.delete(id)) generation++
@@ -220,6 +231,17 @@ export const make = (options: Options) =>
           })
         : Effect.void
 
+    /** One line whenever there are others than before: every list repeats them. */
+    const tellOfUnsupported = (now: ReadonlyMap<string, string>) => {
+      const isNews = now.size !== unsupported.size || [...now.keys()].some((id) => !unsupported.has(id))
+      if (!isNews) return Effect.void
+      const [[instanceId, reason] = ["", ""]] = now
+      return Effect.logWarning("workspace_directory.unsupported", {
+        count: now.size,
+        ...(now.size === 0 ? {} : { example: JSON.stringify(instanceId), reason: `its id ${reason}` })
+      })
+    }
+
     const applyListing = (listing: Listing, now: number) =>
       Effect.gen(function* () {
         if (
@@ -235,6 +257,9 @@ export const make = (options: Options) =>
         yield* refuseOlder(listing.revision)
         const touched = new Set<string>()
         const isKnown = listing.revision === meta?.revision
+        yield* tellOfUnsupported(listing.unsupported)
+        unsupported = new Map(listing.unsupported)
+        lookalikes = listing.lookalikes
         for (const id of listing.ids) set(id, null, touched)
         for (const [id, entry] of entries) {
           if (listing.ids.has(id)) continue
@@ -266,6 +291,16 @@ export const make = (options: Options) =>
         yield* refuseOlder(changes.revision)
         const touched = new Set<string>()
         for (const { instanceId, kind } of changes.changes) {
+          const reason = Rows.unsupportedReason(instanceId)
+          if (reason !== undefined) {
+            const apart = Rows.unsupported(instanceId, reason)
+            const others = new Map(unsupported)
+            if (kind === "delete") others.delete(apart.instanceId)
+            else if (others.size < MAX_UNSUPPORTED) others.set(apart.instanceId, reason)
+            yield* tellOfUnsupported(others)
+            unsupported = others
+            continue
+          }
           const entry = entries.get(instanceId)
           if (kind === "upsert") set(instanceId, null, touched)
           else if (pinned.has(instanceId)) drop(instanceId)
@@ -520,7 +555,9 @@ export const make = (options: Options) =>
         features: meta?.features ?? new Set(),
         fetchedAt: meta?.fetchedAt ?? null,
         ageMs: meta === undefined ? null : Math.round(aged.ms + monotonicMs() - aged.at),
-        lastError
+        lastError,
+        unsupported,
+        lookalikes
       }),
       subscribe: (listener) =>
         Effect.acquireRelease(

@@ -58,7 +58,8 @@ export const ChangesBody = Schema.Struct({
     Schema.Struct({
       revision: Revision,
       kind: Schema.Literal("upsert", "delete"),
-      instanceId: WorkspaceId
+      // Not every id can be opened; that is decided where it is taken in.
+      instanceId: Schema.NonEmptyString
     })
   ),
   revision: Revision,

@@ -7,9 +7,13 @@ import type * as Option from "effect/Option"
 import type { DirectoryError } from "./DirectoryError.ts"
 import type { Feature } from "./Workspace.ts"
 
-/** One complete list: all pages, all of one revision, every row well formed. */
+/** One complete list: all pages, all of one revision, every row with an id. */
 export interface Listing {
   readonly ids: ReadonlySet<string>
+  /** Workspaces that exist and cannot be opened: their ids, and what is wrong with each. */
+  readonly unsupported: ReadonlyMap<string, string>
+  /** Pairs of ids that differ only by case. */
+  readonly lookalikes: ReadonlyArray<readonly [string, string]>
   /** Null where the directory has no revisions. */
   readonly revision: string | null
   readonly environmentId: string | null

@@ -32,6 +32,8 @@ export const makeFakeDirectory = (initial: ReadonlyArray<string> = []) => {
 
   const listing = (): Listing => ({
     ids: new Set(ids),
+    unsupported: new Map(),
+    lookalikes: [],
     revision: features.has("revision") ? String(revision) : null,
     environmentId,
     features

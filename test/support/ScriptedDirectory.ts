@@ -22,10 +22,13 @@ export const listingOf = (
   rest: {
     readonly revision?: string | null
     readonly environmentId?: string | null
+    readonly unsupported?: ReadonlyMap<string, string>
     readonly features?: ReadonlyArray<Feature>
   } = {}
 ): Listing => ({
   ids: new Set(ids),
+  unsupported: rest.unsupported ?? new Map(),
+  lookalikes: [],
   revision: rest.revision ?? null,
   environmentId: rest.environmentId ?? null,
   features: new Set(rest.features)

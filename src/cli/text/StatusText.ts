@@ -56,7 +56,14 @@ const attention = ({ convergence }: typeof Health.Type): ReadonlyArray<readonly 
     ["Missing", first(convergence.missing)],
     ["Orphaned", first(convergence.orphaned)],
     ["Held", first(convergence.held?.map(({ reason, storeId }) => `${storeId} (${reason})`))],
-    ["Failing", first(convergence.failing?.map(({ error, storeId }) => `${storeId} (${error})`))]
+    ["Failing", first(convergence.failing?.map(({ error, storeId }) => `${storeId} (${error})`))],
+    [
+      "Unsupported",
+      first(
+        convergence.unsupported?.map(({ instanceId, reason }) => `${JSON.stringify(instanceId)} (${reason})`)
+      )
+    ],
+    ["Alike but for case", first(convergence.lookalikes?.map(([one, other]) => `${one} and ${other}`))]
   ]
   return rows.filter(([, ids]) => ids !== "")
 }

@@ -46,6 +46,11 @@ export const Held = Schema.Struct({
   reason: Schema.String.annotations({ description: "what holds it: evidence, grace, guard, paused, …" })
 }).annotations({ identifier: "Held" })
 
+/** A workspace that exists and cannot be opened, because its id is none that LiveStore takes. */
+export const Unsupported = Schema.Struct({ instanceId: Schema.String, reason: Schema.String }).annotations({
+  identifier: "Unsupported"
+})
+
 export const FailedChange = Schema.Struct({ storeId: Schema.String, error: Schema.String }).annotations({
   identifier: "FailedChange"
 })

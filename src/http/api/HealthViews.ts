@@ -2,7 +2,16 @@
  * What the health routes answer (wire contract, section 3).
  */
 import * as Schema from "effect/Schema"
-import { FailedChange, Held, IsoTime, ManualReconcile, Open, Orchestrator, Reconciliation } from "./Common.ts"
+import {
+  FailedChange,
+  Held,
+  IsoTime,
+  ManualReconcile,
+  Open,
+  Orchestrator,
+  Reconciliation,
+  Unsupported
+} from "./Common.ts"
 
 const Failing = Schema.Struct({
   ...FailedChange.fields,
@@ -19,6 +28,9 @@ const Convergence = Schema.Struct({
   orphaned: Schema.optional(Schema.Array(Schema.String)),
   held: Schema.optional(Schema.Array(Held)),
   failing: Schema.optional(Schema.Array(Failing)),
+  unsupportedCount: Schema.optional(Schema.Int),
+  unsupported: Schema.optional(Schema.Array(Unsupported)),
+  lookalikes: Schema.optional(Schema.Array(Schema.Tuple(Schema.String, Schema.String))),
   lastConvergedAt: Schema.NullOr(IsoTime),
   notConvergedForMs: Schema.Number,
   desired: Schema.Struct({

@@ -2,7 +2,15 @@
  * What `GET /stores` answers (wire contract, section 3).
  */
 import * as Schema from "effect/Schema"
-import { IsoTime, ManualReconcile, Open, Orchestrator, Reconciliation, StoreStatus } from "./Common.ts"
+import {
+  IsoTime,
+  ManualReconcile,
+  Open,
+  Orchestrator,
+  Reconciliation,
+  StoreStatus,
+  Unsupported
+} from "./Common.ts"
 
 export const StoreRow = Schema.Struct(
   {
@@ -33,6 +41,8 @@ export const Stores = Schema.Struct(
     orchestrator: Orchestrator,
     reconciliation: Reconciliation,
     manualReconcile: ManualReconcile,
+    /** Workspaces that exist and cannot be opened. */
+    unsupported: Schema.optional(Schema.Array(Unsupported)),
     nextCursor: Schema.optional(Schema.NullOr(Schema.String))
   },
   Open

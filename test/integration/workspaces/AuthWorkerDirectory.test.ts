@@ -26,6 +26,8 @@ interface Given {
   readonly timeoutMs?: number
   readonly retries?: number
   readonly maxBodyBytes?: number
+  readonly maxRows?: number
+  readonly listingTimeoutMs?: number
   readonly path?: string
   readonly client?: keyof typeof clients
 }
@@ -84,7 +86,9 @@ describe("AuthWorkerDirectory", () => {
             ids: new Set(["ws-a", "ws-b"]),
             revision: null,
             environmentId: null,
-            features: new Set()
+            features: new Set(),
+            unsupported: new Map(),
+            lookalikes: []
           })
           expect(server.asked).toHaveLength(1)
           expect(server.asked[0]).toMatchObject({
@@ -119,6 +123,101 @@ describe("AuthWorkerDirectory", () => {
       Effect.gen(function* () {
         const { directory } = yield* connect(json(list([], { totalWorkspaces: 0 })))
         expect(idsOf(yield* directory.list(first))).toEqual([])
+      })
+    )
+
+    it.scopedLive(
+      "sets apart a row whose id cannot be opened, with the reason, and goes on with the rest",
+      () =>
+        Effect.gen(function* () {
+          const ids = ["ws-a", "my team", "ab", `a${"b".repeat(64)}`, "../etc", "_x1", "日本語", "ws-b\n"]
+          const { directory } = yield* connect(json(list([...ids, "ws-c"], { totalWorkspaces: 9 })))
+          const listing = Option.getOrThrow(yield* directory.list(first))
+          expect([...listing.ids]).toEqual(["ws-a", "ws-c"])
+          const [, ...others] = ids
+          expect([...listing.unsupported.keys()]).toEqual(others)
+          expect(listing.unsupported.get("ab")).toBe("is shorter than 3 characters")
+          expect(listing.unsupported.get("my team")).toBe(
+            "has other characters than letters, digits, _ and -"
+          )
+        })
+    )
+
+    it.scopedLive("names ids that differ only by case, and lists them all", () =>
+      Effect.gen(function* () {
+        const { directory } = yield* connect(json(list(["Team", "team", "TEAM", "other", "Xyz"])))
+        const listing = Option.getOrThrow(yield* directory.list(first))
+        expect(listing.ids.size).toBe(5)
+        expect(listing.lookalikes).toEqual([
+          ["team", "Team"],
+          ["team", "TEAM"]
+        ])
+      })
+    )
+
+    it.scopedLive("bounds a whole listing: rows, bytes and pages, whatever each of them is", () =>
+      Effect.gen(function* () {
+        let page = 0
+        const announced = { features: ["pages", "revision"], revision: "1" }
+        const endless =
+          (rows: (page: number) => ReadonlyArray<string>): Answer =>
+          (asked, response) =>
+            json(list(rows(page), { ...announced, nextCursor: `c${page++}` }))(asked, response)
+        const pages = { ...first, features: new Set<Feature>(["pages"]) }
+        const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => `ws-${page}-${index}`)
+        const bounded: ReadonlyArray<readonly [Answer, Given, object]> = [
+          [json(list(rowsOf(11))), { maxRows: 10 }, { _tag: "DirectoryMalformed" }],
+          [endless(() => rowsOf(4)), { maxRows: 10 }, { _tag: "DirectoryMalformed" }],
+          [endless(() => []), {}, { _tag: "DirectoryInconsistent", reason: "incomplete" }],
+          [endless(() => rowsOf(1_001)), {}, { _tag: "DirectoryMalformed", path: "workspaces" }],
+          [endless(() => rowsOf(5)), { maxBodyBytes: 1_000 }, { _tag: "DirectoryMalformed" }],
+          [json({ workspaces: [row("ws-a")], x: Array.from({ length: 90 }, () => []) }), { maxRows: 10 }, {}],
+          [
+            endless(() => rowsOf(1)),
+            { listingTimeoutMs: 100 },
+            { _tag: "DirectoryUnavailable", reason: "timeout" }
+          ]
+        ]
+        for (const [answer, given, error] of bounded) {
+          const { directory, server } = yield* connect(answer, given)
+          expect(yield* Effect.flip(directory.list(pages))).toMatchObject(error)
+          if ("reason" in error && error.reason === "incomplete") expect(server.asked.length).toBeLessThan(20)
+        }
+      })
+    )
+
+    it.scopedLive("ends a request whose body drips for ever at its deadline", () =>
+      Effect.gen(function* () {
+        const timers: Array<NodeJS.Timeout> = []
+        yield* Effect.addFinalizer(() => Effect.sync(() => timers.forEach(clearInterval)))
+        const { directory } = yield* connect(
+          (_asked, response) => {
+            response.writeHead(200, { "content-type": "application/json" })
+            timers.push(setInterval(() => response.write(" "), 10))
+          },
+          { timeoutMs: 200 }
+        )
+        expect(yield* Effect.flip(directory.list(first))).toMatchObject({ reason: "timeout" })
+      })
+    )
+
+    it.scopedLive("tells a page of another host from a refused token, and a wrong path from both", () =>
+      Effect.gen(function* () {
+        const html = { "content-type": "text/html; charset=utf-8" }
+        const { message: page } = yield* failureOf(raw("<h1>Log in</h1>", 403, html))
+        expect(page).toContain("403 with a web page")
+        const { message: refusedToken } = yield* failureOf(json({ error: "no" }, 403))
+        expect(refusedToken).toBe("The directory refuses SERVER_BYPASS_TOKEN (403)")
+        expect((yield* failureOf(raw("", 404))).message).toContain("has no /internal/workspaces")
+        expect((yield* failureOf(raw("<h1>Welcome</h1>", 200, html))).message).toContain("is a web page")
+        expect((yield* failureOf(reset)).message).toContain("ECONNRESET")
+        const closed = yield* Effect.scoped(Effect.map(makeAuthServer(), ({ url }) => url))
+        const gone = AuthWorkerDirectory.layer({ baseUrl: closed, token: Redacted.make(TOKEN), retries: 0 })
+        const directory = yield* Layer.build(Layer.provide(gone, clients.fetch))
+        expect(yield* Effect.flip(Context.get(directory, WorkspaceDirectory).list(first))).toMatchObject({
+          code: "ECONNREFUSED",
+          message: expect.stringContaining("ECONNREFUSED: nothing listens there") as unknown
+        })
       })
     )
 
@@ -196,13 +295,18 @@ describe("AuthWorkerDirectory", () => {
         error: { _tag: "DirectoryMalformed", path: "workspaces.0.instanceId" }
       },
       {
-        name: "one malformed row among many",
-        answer: json({ workspaces: [row("ws-a"), row("ws-b"), { instanceId: `../${SECRET}` }, row("ws-c")] }),
+        name: "one row without an id among many",
+        answer: json({ workspaces: [row("ws-a"), row("ws-b"), { name: SECRET }, row("ws-c")] }),
         error: { _tag: "DirectoryMalformed", path: "workspaces.2.instanceId" }
       },
       {
-        name: "an id that names another as its value",
-        answer: json({ workspaces: [{ instanceId: `x, actual ${SECRET}` }] }),
+        name: "an id that is empty",
+        answer: json({ workspaces: [{ instanceId: "", name: SECRET }] }),
+        error: { _tag: "DirectoryMalformed", path: "workspaces.0.instanceId" }
+      },
+      {
+        name: "an id that is a list of one id",
+        answer: json({ workspaces: [{ instanceId: ["ws-a"] }] }),
         error: { _tag: "DirectoryMalformed", path: "workspaces.0.instanceId" }
       },
       {
@@ -615,6 +719,7 @@ describe("AuthWorkerDirectory", () => {
     it.scopedLive("takes no other answer for evidence that a workspace is gone", () =>
       Effect.gen(function* () {
         const answers: ReadonlyArray<Answer> = [
+          json(row("ws-another")),
           raw("<html>404 page not found</html>", 404),
           raw("", 404),
           json({}, 404),

@@ -204,6 +204,8 @@ describe("law 5: a list that is not proven complete and fresh removes nothing", 
       Effect.gen(function* () {
         world.directory.lie(() => ({
           ids: new Set(two),
+          unsupported: new Map(),
+          lookalikes: [],
           revision,
           environmentId,
           features: new Set(["revision"])

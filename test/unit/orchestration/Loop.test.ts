@@ -132,6 +132,8 @@ describe("the loop", () => {
       yield* settle
       world.directory.lie(() => ({
         ids: new Set(),
+        unsupported: new Map(),
+        lookalikes: [],
         revision: null,
         environmentId: null,
         features: new Set()
@@ -233,6 +235,8 @@ describe("the loop", () => {
       yield* settle
       world.directory.lie(() => ({
         ids: new Set(),
+        unsupported: new Map(),
+        lookalikes: [],
         revision: null,
         environmentId: null,
         features: new Set()
