@@ -1,16 +1,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { ApiError, refuse } from "./ApiError.ts"
+import { refuse } from "./ApiError.ts"
+import { countFailure, forgive } from "./Failures.ts"
 import { randomId } from "./Secrets.ts"
 import { insertSession } from "./Sessions.ts"
 import { Sql } from "./Sql.ts"
 import type { User } from "./Users.ts"
 import { insertWorkspace } from "./Workspaces.ts"
-
-/** Failed log-ins that one account may have within the window (ms), before it takes no more of them. */
-const maxFailedLogins = 10
-const failedLoginWindowMs = 15 * 60_000
 
 /** The workspace that every user begins with. */
 const personalWorkspaceName = "Personal Workspace"
@@ -43,53 +40,32 @@ export const signUp = (input: {
     )
   })
 
-type StoredCredentials = {
-  id: string
-  email: string
-  password: string | null
-  failed_logins: number
-  failed_since: number
-}
+type StoredCredentials = { id: string; email: string; password: string | null }
 
-/** The password hash of an account, if there is one; RATE_LIMITED while too many log-ins to it have failed. */
-export const credentialsOf = ({ email }: { readonly email: string }) =>
+/**
+ * Begins a log-in: counts it as failed until `logIn` says otherwise, and answers the password hash of the account, if there
+ * is one. The same work is done where there is none. `retryAfterSeconds` is not 0 once too many have failed from there.
+ */
+export const beginLogIn = (input: { readonly email: string; readonly address: string }) =>
   Effect.gen(function* () {
     const sql = yield* Sql
+    const retryAfterSeconds = yield* countFailure(input.address, input.email)
     const found = yield* sql.first<StoredCredentials>(
-      `SELECT id, email, password, failed_logins, failed_since FROM users WHERE email = ? AND deleted_at IS NULL`,
-      email
+      `SELECT id, email, password FROM users WHERE email = ? AND deleted_at IS NULL`,
+      input.email
     )
-    if (Option.isNone(found)) return null
-    const account = found.value
-    const opensInMs = account.failed_since + failedLoginWindowMs - (yield* Clock.currentTimeMillis)
-    if (account.failed_logins >= maxFailedLogins && opensInMs > 0) {
-      return yield* new ApiError({
-        code: "RATE_LIMITED",
-        message: "Too many log-ins to this account failed: try again later.",
-        retryAfterSeconds: Math.ceil(opensInMs / 1_000)
-      })
-    }
-    return { user: { userId: account.id, email: account.email }, passwordHash: account.password }
-  })
-
-/** Counts a failed log-in to an account, from the first one of a window. */
-export const recordFailedLogin = ({ userId }: { readonly userId: string }) =>
-  Effect.gen(function* () {
-    const sql = yield* Sql
-    yield* sql.run(
-      `UPDATE users SET
-         failed_logins = CASE WHEN failed_since + ?2 > ?1 THEN failed_logins + 1 ELSE 1 END,
-         failed_since = CASE WHEN failed_since + ?2 > ?1 THEN failed_since ELSE ?1 END
-       WHERE id = ?3`,
-      yield* Clock.currentTimeMillis,
-      failedLoginWindowMs,
-      userId
-    )
+    const account = Option.match(found, {
+      onNone: () => null,
+      onSome: ({ email, id, password }) => ({ user: { userId: id, email }, passwordHash: password })
+    })
+    return { account, retryAfterSeconds }
   })
 
 /** Opens a session for a user whose password was right, and stores its hash anew where one is given. */
 export const logIn = (input: {
   readonly userId: string
+  readonly email: string
+  readonly address: string
   readonly sessionId: string
   readonly tokenHash: string
   readonly passwordHash?: string
@@ -104,8 +80,9 @@ export const logIn = (input: {
         )
         if (Option.isNone(user))
           return yield* refuse("INVALID_CREDENTIALS", "The e-mail address or password is wrong.")
+        yield* forgive(input.address, input.email)
         yield* sql.run(
-          `UPDATE users SET failed_logins = 0, password = COALESCE(?, password) WHERE id = ?`,
+          `UPDATE users SET password = COALESCE(?, password) WHERE id = ?`,
           input.passwordHash ?? null,
           input.userId
         )

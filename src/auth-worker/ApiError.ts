@@ -74,5 +74,13 @@ export class ApiError extends Schema.TaggedError<ApiError>()("ApiError", {
   }
 }
 
+/** The refusal of a wrong proof after too many others from the same address; a right one always passes. */
+export const tooManyFailures = (retryAfterSeconds: number): ApiError =>
+  new ApiError({
+    code: "RATE_LIMITED",
+    message: "Too many attempts from this address failed: try again later.",
+    retryAfterSeconds
+  })
+
 /** An ApiError of the given code. */
 export const refuse = (code: typeof Code.Type, message: string): ApiError => new ApiError({ code, message })

@@ -98,7 +98,7 @@ const Variables = Schema.Struct({
   INVITATION_TTL_SECONDS: whole(7 * 86_400, 1, 400 * 86_400),
   /** Rounds of 100,000 PBKDF2-SHA-256 iterations for new passwords; 6 is what OWASP asks for. */
   PASSWORD_HASH_ROUNDS: whole(6, 1, 100),
-  /** Requests a minute: of one address for /auth/*, and of one user for the rest. /internal/* has no limit. */
+  /** A minute: sign-ups, and failed proofs, of one address; and requests of one user. /internal/* has no limit. */
   AUTH_RATE_PER_MINUTE: whole(30, 1, 1_000_000),
   API_RATE_PER_MINUTE: whole(1_200, 1, 1_000_000),
   /** Origins whose pages may call the API, comma-separated; none by default. */

@@ -7,6 +7,7 @@ import { isoTime } from "./DirectoryRow.ts"
 import { insertMember, requireManager } from "./Members.ts"
 import type { Role } from "./Roles.ts"
 import { Sql } from "./Sql.ts"
+import { stands } from "./Standing.ts"
 import { requireUser } from "./Users.ts"
 import { getWorkspace } from "./Workspaces.ts"
 
@@ -101,8 +102,8 @@ export const listInvitations = ({
     const sql = yield* Sql
     yield* requireManager(userId, instanceId)
     const rows = yield* sql.all<StoredInvitation>(
-      `SELECT id, workspace_id, email, role, token_hash, expires_at FROM invitations
-       WHERE workspace_id = ? AND expires_at > ? ORDER BY created_at, id`,
+      `SELECT id, workspace_id, email, role, token_hash, expires_at FROM invitations i
+       WHERE workspace_id = ? AND expires_at > ? AND ${stands} ORDER BY created_at, id`,
       instanceId,
       yield* Clock.currentTimeMillis
     )
@@ -139,7 +140,8 @@ export const acceptInvitation = (input: {
         const user = yield* requireUser(input.userId)
         const found = yield* sql.first<StoredInvitation>(
           `SELECT i.id, i.workspace_id, i.email, i.role, i.token_hash, i.expires_at FROM invitations i
-           JOIN workspaces w ON w.id = i.workspace_id WHERE i.id = ? AND i.token_hash = ? AND w.deleted_revision IS NULL`,
+           JOIN workspaces w ON w.id = i.workspace_id WHERE i.id = ? AND i.token_hash = ? AND w.deleted_revision IS NULL
+           AND ${stands}`,
           input.invitationId,
           input.tokenHash
         )

@@ -6,6 +6,7 @@ import { recordChange } from "./ChangeLog.ts"
 import { isoTime } from "./DirectoryRow.ts"
 import { mayManage, type Role } from "./Roles.ts"
 import { Sql } from "./Sql.ts"
+import { revokeFallen } from "./Standing.ts"
 import { requireUser } from "./Users.ts"
 import { electDefault, removeWorkspace, requireMembership, requireQuota } from "./Workspaces.ts"
 
@@ -89,6 +90,7 @@ export const setRole = (input: {
         }
         yield* recordChange("upsert", input.instanceId)
         yield* sql.run(`UPDATE memberships SET role = ? WHERE seq = ?`, input.role, member.seq)
+        yield* revokeFallen(input.instanceId)
       })
     )
   })
@@ -132,6 +134,7 @@ const endMembership = (instanceId: string, userId: string) =>
       instanceId,
       userId
     )
+    yield* revokeFallen(instanceId)
     yield* electDefault(userId)
   })
 

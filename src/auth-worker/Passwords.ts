@@ -54,6 +54,9 @@ export const verifyPassword = (
       known ? new Uint8Array(saltBytes) : new Uint8Array(16),
       known ? Number(storedRounds) : rounds
     )
+    // Who has an account must not be told by the time that an older hash takes: the missing rounds are made, for nothing.
+    if (known && Number(storedRounds) < rounds)
+      yield* stretch("", new Uint8Array(16), rounds - Number(storedRounds))
     let difference = known && expected.length === actual.length ? 0 : 1
     for (let index = 0; index < actual.length; index++) {
       difference |= (actual[index] ?? 0) ^ (expected[index] ?? 0)

@@ -8,7 +8,7 @@ const maxCallers = 10_000
 
 /**
  * Keeps one caller from using up what is everybody's. Each isolate counts for itself, so that counting costs no round trip: the
- * true bound is the limit times the isolates that a caller reaches. What must hold exactly (quota, log-ins to one account) is
+ * true bound is the limit times the isolates that a caller reaches. What must hold exactly (quota, failed log-ins) is
  * counted in the registry.
  */
 export class RateLimits extends Context.Tag("auth-worker/RateLimits")<

@@ -1,8 +1,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { refuse } from "./ApiError.ts"
+import { refuse, tooManyFailures } from "./ApiError.ts"
 import { AuthConfig } from "./AuthConfig.ts"
+import { countFailure } from "./Failures.ts"
 import { Sql } from "./Sql.ts"
 
 /**
@@ -30,7 +31,13 @@ export const insertSession = (sessionId: string, userId: string, tokenHash: stri
     )
   })
 
-const notValid = refuse("INVALID_CREDENTIALS", "The refresh token is not valid or has expired.")
+const invalid = refuse("INVALID_CREDENTIALS", "The refresh token is not valid or has expired.")
+
+/** A wrong refresh token counts as a failure of its address; a right one is never refused for those of others. */
+const refusalOf = (address: string) =>
+  Effect.flatMap(countFailure(address), (retryAfterSeconds) =>
+    Effect.fail(retryAfterSeconds > 0 ? tooManyFailures(retryAfterSeconds) : invalid)
+  )
 
 type StoredSession = {
   user_id: string
@@ -45,9 +52,11 @@ export const rotateSession = (input: {
   readonly sessionId: string
   readonly tokenHash: string
   readonly nextHash: string
+  readonly address: string
 }) =>
   Effect.gen(function* () {
     const sql = yield* Sql
+    const notValid = refusalOf(input.address)
     const { REFRESH_TOKEN_TTL_SECONDS } = yield* AuthConfig
     // Not in a transaction that a refusal rolls back: ending a stolen session must stay.
     const found = yield* sql.first<StoredSession>(

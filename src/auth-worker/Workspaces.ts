@@ -8,6 +8,7 @@ import { directoryColumns, isoTime, type StoredDirectoryRow } from "./DirectoryR
 import { notifyServerOfWorkspaceEvent } from "./Notifier.ts"
 import { randomId } from "./Secrets.ts"
 import { Sql } from "./Sql.ts"
+import { revokeFallen } from "./Standing.ts"
 import { requireUser } from "./Users.ts"
 
 /** Who an operator's changes are written down as having been made by. */
@@ -235,6 +236,7 @@ export const removeWorkspace = (instanceId: string, actor: string) =>
       revision,
       instanceId
     )
+    yield* revokeFallen(instanceId)
     yield* Effect.forEach(lostDefault, (row) => electDefault(row.user_id), { discard: true })
     yield* notifyServerOfWorkspaceEvent("workspace.deleted", instanceId, actor, yield* AuthConfig)
   })

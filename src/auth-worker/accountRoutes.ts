@@ -1,11 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { issueAccessToken } from "./AccessTokens.ts"
-import { refuse } from "./ApiError.ts"
+import { refuse, tooManyFailures } from "./ApiError.ts"
 import { AuthConfig, plain } from "./AuthConfig.ts"
-import { authenticatedUser, limitAddress } from "./authentication.ts"
+import { addressOf, authenticatedUser, limitAddress } from "./authentication.ts"
 import { type Bearer, makeBearer, nextBearer, readBearer } from "./BearerSecrets.ts"
 import { Email } from "./Identifiers.ts"
+import { PasswordQueue } from "./PasswordQueue.ts"
 import { hashPassword, verifyPassword } from "./Passwords.ts"
 import { Registry } from "./Registry.ts"
 import { readBody } from "./RequestBody.ts"
@@ -51,15 +52,23 @@ const logIn = (request: Request) =>
     const { email, password } = yield* readBody(request, LogInRequest)
     const { PASSWORD_HASH_ROUNDS } = yield* AuthConfig
     const registry = yield* Registry
-    const account = yield* registry.call("credentialsOf", { email })
-    const verdict = yield* verifyPassword(password, account?.passwordHash ?? null, PASSWORD_HASH_ROUNDS)
+    const address = addressOf(request)
+    const { account, retryAfterSeconds } = yield* registry.call("beginLogIn", { email, address })
+    // Always looked at, in its turn: a right password passes whatever others behind the address have tried.
+    const verdict = yield* (yield* PasswordQueue).inTurn(
+      { address, account: email, slow: retryAfterSeconds > 0 },
+      verifyPassword(password, account?.passwordHash ?? null, PASSWORD_HASH_ROUNDS)
+    )
     if (account === null || !verdict.matches) {
-      if (account !== null) yield* registry.call("recordFailedLogin", { userId: account.user.userId })
-      return yield* refuse("INVALID_CREDENTIALS", "The e-mail address or password is wrong.")
+      return yield* retryAfterSeconds > 0
+        ? tooManyFailures(retryAfterSeconds)
+        : refuse("INVALID_CREDENTIALS", "The e-mail address or password is wrong.")
     }
     const session = yield* makeBearer
     yield* registry.call("logIn", {
       userId: account.user.userId,
+      email,
+      address,
       sessionId: session.id,
       tokenHash: session.hash,
       ...(verdict.outdated ? { passwordHash: yield* hashPassword(password, PASSWORD_HASH_ROUNDS) } : {})
@@ -77,7 +86,8 @@ const refresh = (request: Request) =>
     const { userId } = yield* registry.call("rotateSession", {
       sessionId: given.id,
       tokenHash: given.hash,
-      nextHash: next.hash
+      nextHash: next.hash,
+      address: addressOf(request)
     })
     return { status: 200, body: yield* grant(userId, next) }
   })
@@ -94,9 +104,9 @@ const logOut = (request: Request) =>
 /** Signing up, in and out, and one's own account. */
 export const accountRoutes = [
   route("POST", "/auth/signup", ({ request }) => Effect.zipRight(limitAddress(request), signUp(request))),
-  route("POST", "/auth/login", ({ request }) => Effect.zipRight(limitAddress(request), logIn(request))),
-  route("POST", "/auth/refresh", ({ request }) => Effect.zipRight(limitAddress(request), refresh(request))),
-  route("POST", "/auth/logout", ({ request }) => Effect.zipRight(limitAddress(request), logOut(request))),
+  route("POST", "/auth/login", ({ request }) => logIn(request)),
+  route("POST", "/auth/refresh", ({ request }) => refresh(request)),
+  route("POST", "/auth/logout", ({ request }) => logOut(request)),
   route("GET", "/account", ({ request }) =>
     Effect.gen(function* () {
       const userId = yield* authenticatedUser(request)

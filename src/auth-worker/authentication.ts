@@ -1,6 +1,7 @@
 import type * as Redacted from "effect/Redacted"
 import * as Effect from "effect/Effect"
 import { verifyAccessToken } from "./AccessTokens.ts"
+import { addressPrefix } from "./AddressPrefix.ts"
 import { refuse } from "./ApiError.ts"
 import { AuthConfig, plain } from "./AuthConfig.ts"
 import { RateLimits } from "./RateLimits.ts"
@@ -20,12 +21,14 @@ export const authenticatedUser = (request: Request) =>
     return userId
   })
 
-/** Lets an address try so many log-ins, sign-ups and refreshes a minute. */
+/** Who asks, for limits. The platform's edge sets the header, and overwrites what a client says. */
+export const addressOf = (request: Request): string =>
+  addressPrefix(request.headers.get("cf-connecting-ip") ?? "")
+
+/** Lets an address sign up so often a minute: a sign-up proves nothing, so all of them count. */
 export const limitAddress = (request: Request) =>
   Effect.gen(function* () {
-    // Set by the platform's edge, which overwrites what a client says.
-    const address = request.headers.get("cf-connecting-ip") ?? "unknown"
-    yield* (yield* RateLimits).take(`address ${address}`, (yield* AuthConfig).AUTH_RATE_PER_MINUTE)
+    yield* (yield* RateLimits).take(`address ${addressOf(request)}`, (yield* AuthConfig).AUTH_RATE_PER_MINUTE)
   })
 
 const requireOneOf = (

@@ -69,6 +69,12 @@ const versions: ReadonlyArray<ReadonlyArray<string>> = [
     `CREATE INDEX outbox_settled ON outbox (settled_at) WHERE status <> 'pending'`,
     // What a receiver asked of us as a whole: nothing is sent to it before this time.
     `CREATE TABLE endpoints (url TEXT PRIMARY KEY, not_before INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID`
+  ],
+  [
+    // By address, and by address and account: the counts of an account alone let strangers lock it (users.failed_logins).
+    `CREATE TABLE failures (key TEXT PRIMARY KEY, failed INTEGER NOT NULL, ends_at INTEGER NOT NULL) WITHOUT ROWID`,
+    `CREATE INDEX failures_by_end ON failures (ends_at)`,
+    `CREATE INDEX invitations_by_inviter ON invitations (invited_by)`
   ]
 ]
 

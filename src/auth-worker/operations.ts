@@ -1,4 +1,4 @@
-import { credentialsOf, logIn, recordFailedLogin, signUp } from "./Accounts.ts"
+import { beginLogIn, logIn, signUp } from "./Accounts.ts"
 import { changesSince } from "./ChangeLog.ts"
 import { directoryVersion, getDirectoryRow, instancesOfUser, listDirectory } from "./Directory.ts"
 import { acceptInvitation, invite, listInvitations, revokeInvitation } from "./Invitations.ts"
@@ -23,9 +23,9 @@ import {
 export const operations = {
   acceptInvitation,
   adminDeleteWorkspace,
+  beginLogIn,
   changesSince,
   createWorkspace,
-  credentialsOf,
   deleteUser,
   deleteWorkspace,
   directoryVersion,
@@ -42,7 +42,6 @@ export const operations = {
   listWebhooks,
   listWorkspaces,
   logIn,
-  recordFailedLogin,
   removeMember,
   renameWorkspace,
   retryWebhooks,

@@ -8,6 +8,7 @@ import { AuthConfig, decodeConfig } from "./AuthConfig.ts"
 import type { Env } from "./Env.ts"
 import { logger } from "./logger.ts"
 import { allowOrigin, preflight } from "./Cors.ts"
+import * as PasswordQueue from "./PasswordQueue.ts"
 import * as RateLimits from "./RateLimits.ts"
 import * as Registry from "./Registry.ts"
 import { discardBody } from "./RequestBody.ts"
@@ -30,7 +31,11 @@ const configOf = (env: Env) => {
   return decoded
 }
 
+/** What handlers may use. */
+type Services = AuthConfig | Registry.Registry | RateLimits.RateLimits | PasswordQueue.PasswordQueue
+
 const rateLimits = RateLimits.make()
+const passwordQueue = PasswordQueue.make()
 
 const serve = (request: Request, env: Env) =>
   Effect.gen(function* () {
@@ -43,12 +48,13 @@ const serve = (request: Request, env: Env) =>
     const answer = yield* Effect.flatMap(config, (valid) =>
       Effect.suspend(() => {
         const answered = preflight(request, origins)
-        return answered === undefined ? dispatch(routes, request) : Effect.succeed(answered)
+        return answered === undefined ? dispatch<Services>(routes, request) : Effect.succeed(answered)
       }).pipe(
         Effect.provide(
           Context.make(AuthConfig, valid).pipe(
             Context.add(Registry.Registry, Registry.make(env)),
-            Context.add(RateLimits.RateLimits, rateLimits)
+            Context.add(RateLimits.RateLimits, rateLimits),
+            Context.add(PasswordQueue.PasswordQueue, passwordQueue)
           )
         )
       )

@@ -72,15 +72,54 @@ describe("logging in", () => {
     expect(wrong.body.error.message).toBe(unknown.body.error.message)
   })
 
-  it("to one account is shut after ten failures, even for the right password", async () => {
+  it("with the right password always passes, whatever strangers have tried from the same address", async () => {
+    const worker = await startAuthWorker({ ...bindings, AUTH_RATE_PER_MINUTE: "12" })
+    await signUp(worker, "alice@example.com")
+    await signUp(worker, "bob@example.com")
+    const statuses = []
+    for (let attempt = 0; attempt < 14; attempt++) {
+      statuses.push((await logIn(worker, "alice@example.com", `guess number ${attempt}`)).status)
+    }
+    expect(statuses.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 401))
+    expect(statuses.slice(10)).toEqual([429, 429, 429, 429])
+    expect((await logIn(worker, "alice@example.com")).status).toBe(200)
+    expect((await logIn(worker, "bob@example.com")).status).toBe(200)
+    const wrong = await logIn(worker, "bob@example.com", "wrong")
+    expect([wrong.status, Number(wrong.headers.get("retry-after")) > 0]).toEqual([429, true])
+  })
+
+  it("fails alike for accounts that exist and accounts that do not, the lock-out included", async () => {
     const worker = await startAuthWorker(bindings)
     await signUp(worker, "alice@example.com")
-    for (let attempt = 0; attempt < 10; attempt++) {
-      expect((await logIn(worker, "alice@example.com", `guess number ${attempt}`)).status).toBe(401)
+    const answersOf = async (email: string) => {
+      const answers = []
+      for (let attempt = 0; attempt < 12; attempt++) {
+        const { body, status } = await logIn(worker, email, `guess number ${attempt}`)
+        answers.push([status, body.error.code, body.error.message])
+      }
+      return answers
     }
-    const shut = await logIn(worker, "alice@example.com")
-    expect([shut.status, shut.body.error.code]).toEqual([429, "RATE_LIMITED"])
-    expect(Number(shut.headers.get("retry-after"))).toBeGreaterThan(0)
+    expect(await answersOf("nobody@example.com")).toEqual(await answersOf("alice@example.com"))
+  })
+
+  it("counts guesses that come at the same time, and strangers elsewhere count for nobody else", async () => {
+    const worker = await startAuthWorker(bindings)
+    await signUp(worker, "alice@example.com")
+    const from = (address: string, password: string) =>
+      worker.call("POST", "/auth/login", {
+        body: { email: "alice@example.com", password },
+        headers: { "cf-connecting-ip": address }
+      })
+    const guesses = await Promise.all(
+      // All of one IPv6 subscriber.
+      Array.from({ length: 30 }, (_, guess) => from(`2001:db8::${guess + 1}`, `guess number ${guess}`))
+    )
+    const refused = guesses.map(({ status }) => status)
+    expect(refused.every((status) => status === 401 || status === 429)).toBe(true)
+    expect(refused.filter((status) => status === 401).length).toBeLessThanOrEqual(10)
+    expect((await from("2001:db8::ffff", "a guess more")).status).toBe(429)
+    expect((await from("2001:db8:0:1::1", "a guess from elsewhere")).status).toBe(401)
+    expect((await from("2001:db8::ffff", "correct horse battery")).status).toBe(200)
   })
 
   it("stores a password anew when more rounds are wanted", async () => {

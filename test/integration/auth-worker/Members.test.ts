@@ -171,6 +171,63 @@ describe("an invitation", () => {
   })
 })
 
+describe("an invitation of somebody who may not invite any more", () => {
+  /** alice owns; bob is an owner too, invites carol as an owner, and then something happens to bob. */
+  const invitedByBob = async () => {
+    const shared = await sharedWorkspace({ bob: "owner" }, { ADMIN_TOKEN: "operator" })
+    const invite = async (role: string) =>
+      (await shared.as("bob", "POST", "/invitations", { email: `${role}@example.com`, role })).body
+    const invitations = { owner: await invite("owner"), member: await invite("member") }
+    const accept = async (role: "owner" | "member") =>
+      shared.worker.call("POST", "/invitations/accept", {
+        token: await shared.worker.tokenOf(`${role}@example.com`),
+        body: { token: invitations[role].token }
+      })
+    return { ...shared, accept, bob: await shared.idOf("bob") }
+  }
+  const openTo = async ({ as }: Awaited<ReturnType<typeof invitedByBob>>) =>
+    (await as("alice", "GET", "/invitations")).body.invitations.map(({ email }) => email).toSorted()
+
+  it("opens nothing once the inviter was removed, not even when invited back", async () => {
+    const shared = await invitedByBob()
+    expect((await shared.as("alice", "DELETE", `/members/${shared.bob}`)).status).toBe(204)
+    const refused = await shared.accept("owner")
+    expect([refused.status, refused.body.error.code]).toEqual([404, "INVITATION_NOT_FOUND"])
+    expect((await shared.accept("member")).status).toBe(404)
+    expect(await openTo(shared)).toEqual([])
+    const back = await shared.as("alice", "POST", "/invitations", { email: "bob@example.com", role: "owner" })
+    const accepted = await shared.worker.call("POST", "/invitations/accept", {
+      token: await shared.worker.tokenOf("bob@example.com"),
+      body: { token: back.body.token }
+    })
+    expect(accepted.status).toBe(200)
+    expect((await shared.accept("owner")).status).toBe(404)
+  })
+
+  it("is worth no more than the role that is left after a demotion", async () => {
+    const admin = await invitedByBob()
+    expect((await admin.as("alice", "PATCH", `/members/${admin.bob}`, { role: "admin" })).status).toBe(204)
+    expect(await openTo(admin)).toEqual(["member@example.com"])
+    expect([(await admin.accept("owner")).status, (await admin.accept("member")).status]).toEqual([404, 200])
+
+    const member = await invitedByBob()
+    expect((await member.as("alice", "PATCH", `/members/${member.bob}`, { role: "member" })).status).toBe(204)
+    expect((await member.as("alice", "PATCH", `/members/${member.bob}`, { role: "owner" })).status).toBe(204)
+    expect([(await member.accept("owner")).status, (await member.accept("member")).status]).toEqual([
+      404, 404
+    ])
+  })
+
+  it("opens nothing once the inviter's account, or the workspace, was deleted", async () => {
+    const gone = await invitedByBob()
+    await gone.worker.call("DELETE", `/admin/users/${gone.bob}`, { token: "operator" })
+    expect([(await gone.accept("owner")).status, (await gone.accept("member")).status]).toEqual([404, 404])
+    const deleted = await invitedByBob()
+    expect((await deleted.as("alice", "DELETE", "")).status).toBe(204)
+    expect((await deleted.accept("owner")).status).toBe(404)
+  })
+})
+
 describe("a user's default", () => {
   it("is the one that was set, one at a time, and the list says so", async () => {
     const worker = await startAuthWorker()
