@@ -18,6 +18,9 @@ import { commit, version } from "./http/Version.ts"
 import * as Incidents from "./incidents/Incidents.ts"
 import * as AdministrationLayer from "./orchestration/AdministrationLayer.ts"
 import * as AuditWatch from "./orchestration/AuditWatch.ts"
+import * as ChecksLayer from "./orchestration/checks/ChecksLayer.ts"
+import type { Disabled } from "./orchestration/checks/Facts.ts"
+import * as FactSources from "./orchestration/checks/FactSources.ts"
 import * as Credentials from "./orchestration/Credentials.ts"
 import * as DataRetention from "./orchestration/DataRetention.ts"
 import * as EventFeed from "./orchestration/EventFeed.ts"
@@ -89,13 +92,20 @@ const makeBreaker = (name: string, intervalMs: number) =>
   })
 
 /** Why nothing is reconciled with an Auth Worker; None if it is. */
-const disabledReason = (config: ServerConfig): Option.Option<string> => {
-  if (!config.reconcileEnabled) return Option.some("WORKSPACE_RECONCILE_ENABLED is false")
-  if (Option.isNone(config.authWorkerUrl)) {
-    return Option.some("neither AUTH_WORKER_INTERNAL_URL nor AUTH_WORKER_URL is set")
+const disabledBy = (config: ServerConfig): Disabled | null => {
+  if (!config.reconcileEnabled) {
+    return { because: "switched-off", reason: "WORKSPACE_RECONCILE_ENABLED is false" }
   }
-  return config.serverTokens.length === 0 ? Option.some("SERVER_BYPASS_TOKEN is not set") : Option.none()
+  if (Option.isNone(config.authWorkerUrl)) {
+    return { because: "no-source", reason: "neither AUTH_WORKER_INTERNAL_URL nor AUTH_WORKER_URL is set" }
+  }
+  return config.serverTokens.length === 0
+    ? { because: "no-token", reason: "SERVER_BYPASS_TOKEN is not set" }
+    : null
 }
+
+const disabledReason = (config: ServerConfig): Option.Option<string> =>
+  Option.map(Option.fromNullable(disabledBy(config)), ({ reason }) => reason)
 
 /**
  * Why nothing is reconciled although that was not asked for: a credential is missing, or there is nothing to monitor at
@@ -184,6 +194,9 @@ const driverLayer = (config: ServerConfig, module: LoadedModule) =>
         clientId: clientIdOf(config.dataPath)
       })
 
+const handlesMessages = (config: ServerConfig, module: LoadedModule): boolean =>
+  Option.isSome(config.messageHandlerUrl) || Option.isSome(Option.flatMap(module, ({ handle }) => handle))
+
 /** Who handles messages: the module, else the URL, else nobody. */
 const handlerLayer = (config: ServerConfig, module: LoadedModule, breaker: CircuitBreaker.CircuitBreaker) => {
   const own = Option.flatMap(module, ({ handle }) => handle)
@@ -233,8 +246,15 @@ export const layer = (config: ServerConfig) =>
           secrets: config.notifyWebhookSecrets
         })),
         minIntervalMs: config.notifyMinIntervalMs,
-        incidentDashboardUrl: config.incidentDashboardUrl,
-        breakers
+        incidentDashboardUrl: config.incidentDashboardUrl
+      })
+      const checks = ChecksLayer.layer({
+        breakers,
+        disabled: disabledBy(config),
+        pinned: config.storeIds.length,
+        intervalMs,
+        handlesMessages: handlesMessages(config, module),
+        webhooksConfigured: config.webhookSecrets.length > 0
       })
       const chatOps = ChatOps.layer({ channels: config.chatOpsChannels, admins: config.chatOpsAdmins })
       const loop = WorkspaceReconciler.layer({ intervalMs, disabled }).pipe(
@@ -284,7 +304,7 @@ export const layer = (config: ServerConfig) =>
         pinned: config.storeIds,
         breaker
       }).pipe(Layer.provide(directoryLayer(config)))
-      const operators = Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer)
+      const operators = Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer, FactSources.layer)
       const state = SqliteBackups.layer({ dataPath: config.dataPath, keep: config.stateBackupKeep }).pipe(
         Layer.provideMerge(
           Layer.mergeAll(
@@ -327,10 +347,11 @@ export const layer = (config: ServerConfig) =>
           administration,
           MessageAdministration.layer,
           incidents,
-          ReportsLayer.layer({ breakers, dataPath: config.dataPath }).pipe(Layer.provide(credentials)),
+          ReportsLayer.layer({ dataPath: config.dataPath }).pipe(Layer.provide(credentials)),
           credentials
         ]),
         Layer.provide(operations),
+        Layer.provide(checks),
         Layer.provideMerge(loop),
         Layer.provide(ProcessMetrics.layer({ commit, version })),
         Layer.provide(DiskMetrics.layer({ stateFiles: StateDatabase.filesOf(config.dataPath) })),

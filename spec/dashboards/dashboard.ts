@@ -82,7 +82,7 @@ const convergence: Row = {
       ],
       {
         description: "Desired and monitored lie on each other while all is well.",
-        alerts: ["WsoMostStoresUnhealthy"]
+        alerts: ["WsoMostStoresUnhealthy", "WsoStoresFailing"]
       }
     ),
     time("Drift", "short", [{ expr: `sum by (kind) (${of("wso_stores_drift")})`, legend: "{{kind}}" }], {
@@ -308,7 +308,7 @@ const source: Row = {
   panels: [
     states("Dependencies", "bool_yes_no", [{ expr: of("wso_dependency_up"), legend: "{{dependency}}" }], {
       description: "What answers. While the Auth Worker does not, what runs keeps running.",
-      alerts: ["WsoCircuitOpen", "WsoMostStoresUnhealthy"],
+      alerts: ["WsoCircuitOpen", "WsoMostStoresUnhealthy", "WsoSyncBackendDown"],
       goodFrom: 1
     }),
     time("Age of what is desired", "s", [{ expr: of("wso_desired_age_seconds"), legend: "{{instance}}" }], {
@@ -448,6 +448,12 @@ const messages: Row = {
         { expr: `sum(${of("wso_user_messages", 'state="parked"')})`, legend: "parked" }
       ],
       { description: "Parked ones wait for a decision: `wso messages`.", alerts: ["WsoMessagesParked"] }
+    ),
+    time(
+      "Oldest open message",
+      "s",
+      [{ expr: `max(${of("wso_oldest_pending_message_seconds")})`, legend: "longest" }],
+      { description: "For how long a user has waited for an answer.", alerts: ["WsoMessagesWaiting"] }
     ),
     time(
       "Attempts, by result",
@@ -592,6 +598,10 @@ const runtime: Row = {
       ],
       { description: "Alerts below a tenth.", alerts: ["WsoDiskFull"] }
     ),
+    time("Checks that are not ok", "short", [{ expr: `${of("wso_check")} > 0`, legend: "{{check}}" }], {
+      description: "1 warns, 2 fails. `wso status` says what was found, since when, and what to do.",
+      alerts: ["WsoReconcilerOff", "WsoLoopStopped", "WsoCheckFailing"]
+    }),
     states(
       "State can be written",
       "bool_yes_no",

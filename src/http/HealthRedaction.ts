@@ -16,7 +16,8 @@ const BLOCKS = new Set([
   "removalGuard",
   "circuitBreakers",
   "lockdown",
-  "queue"
+  "queue",
+  "opening"
 ])
 
 /** Texts that come from a fixed vocabulary, a clock or the configuration. */
@@ -53,13 +54,21 @@ const redactedRecord = (record: Readonly<Record<string, unknown>>): Record<strin
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }
 
+/** Which checks are not ok, without what was found: that may repeat the words of others. */
+const redactedChecks = (checks: unknown): ReadonlyArray<Record<string, unknown>> | undefined =>
+  Array.isArray(checks)
+    ? checks.filter(Predicate.isRecord).map(({ name, since, status }) => ({ name, status, since }))
+    : undefined
+
 /** The body of `GET /health` without what names a workspace. */
 export const redactHealth = (health: Readonly<Record<string, unknown>>): Record<string, unknown> => {
   const shown = Object.entries(health).filter(([key, value]) => BLOCKS.has(key) || !Predicate.isRecord(value))
   const redacted = redactedRecord(Object.fromEntries(shown))
+  const checks = redactedChecks(health["checks"])
+  const withChecks = checks === undefined ? redacted : { ...redacted, checks }
   const reconciliation = health["reconciliation"]
   // Why there is no reconciler is a sentence of ours about the configuration.
   return Predicate.isRecord(reconciliation) && reconciliation["enabled"] === false
-    ? { ...redacted, reconciliation: { enabled: false, reason: reconciliation["reason"] } }
-    : redacted
+    ? { ...withChecks, reconciliation: { enabled: false, reason: reconciliation["reason"] } }
+    : withChecks
 }

@@ -3,18 +3,11 @@
  * when it begins and once when it is over.
  */
 import * as Schema from "effect/Schema"
+import { incidentKinds } from "../orchestration/checks/Check.ts"
+import { table } from "../orchestration/checks/table.ts"
 
 /** At most one incident of each kind is open at a time. */
-export const Kind = Schema.Literal(
-  "not-converged",
-  "removal-guard",
-  "circuit-open",
-  "source-stale",
-  "storage-failing",
-  "paused",
-  "lockdown",
-  "messages-parked"
-)
+export const Kind = Schema.Literal(...incidentKinds)
 export type Kind = typeof Kind.Type
 
 /** `critical`: now, at any hour. `high`: within the hour. `medium`: on a working day. As the alerts have it. */
@@ -46,16 +39,8 @@ export type Incident = typeof Incident.Type
 
 const RUNBOOK = "docs/runbook.md"
 
-/** The section of the runbook that says what to do. */
-export const runbookOf = (kind: Kind): string => `${RUNBOOK}#${anchors[kind]}`
-
-const anchors: Readonly<Record<Kind, string>> = {
-  "not-converged": "wsonotconverged",
-  "removal-guard": "wsoremovalguardtripped",
-  "circuit-open": "wsocircuitopen",
-  "source-stale": "wsonoauthority",
-  "storage-failing": "wsostoragedown",
-  paused: "wsopaused",
-  lockdown: "notifications",
-  "messages-parked": "wsomessagesparked"
+/** The section of the runbook that says what to do: the check's that the incident comes from. */
+export const runbookOf = (kind: Kind): string => {
+  const check = table.find(({ incident }) => "kind" in incident && incident.kind === kind)
+  return check === undefined ? RUNBOOK : `${RUNBOOK}#${check.runbook}`
 }

@@ -6,7 +6,7 @@
  * lies between any two notifications.
  */
 import { Kind, type Incident } from "./Incident.ts"
-import { bounds, type Trouble } from "./incidentsOf.ts"
+import { boundOf, type Trouble } from "./incidentsOf.ts"
 
 export interface Policy {
   /** The least time between two notifications of one kind, in milliseconds (`NOTIFY_MIN_INTERVAL_MS`). */
@@ -115,7 +115,7 @@ export const step = (
       return { ...calmer, open, toldAt: now }
     }
     const since = trouble.since === null || trouble.since > now ? troubleSince : trouble.since
-    if (!mayTell || now - since < bounds[trouble.kind]) return { ...page, ...calmer }
+    if (!mayTell || now - since < boundOf(trouble.kind)) return { ...page, ...calmer }
     const open = tell("opened", {
       id: idOf(trouble.kind, now),
       kind: trouble.kind,

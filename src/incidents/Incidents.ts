@@ -10,17 +10,12 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
+import { Checks } from "../orchestration/checks/Checks.ts"
+import { FactSources } from "../orchestration/checks/FactSources.ts"
 import { EventFeed } from "../orchestration/EventFeed.ts"
 import type { Actor } from "../orchestration/Operations.ts"
-import type { Lockdown } from "../orchestration/Lockdown.ts"
-import type { Pauses } from "../orchestration/Pauses.ts"
 import { StateStore } from "../orchestration/StateStore.ts"
-import type { WorkspaceController } from "../orchestration/WorkspaceController.ts"
 import { WorkspaceReconciler } from "../orchestration/WorkspaceReconciler.ts"
-import type { EventProcessor } from "../stores/EventProcessor.ts"
-import type { DesiredState } from "../workspaces/DesiredState.ts"
-import * as GatherFacts from "./GatherFacts.ts"
 import type { Incident, Kind } from "./Incident.ts"
 import * as IncidentBook from "./IncidentBook.ts"
 import * as IncidentMetrics from "./IncidentMetrics.ts"
@@ -36,7 +31,6 @@ export interface Options {
   /** `NOTIFY_MIN_INTERVAL_MS`. */
   readonly minIntervalMs: number
   readonly incidentDashboardUrl: Option.Option<string>
-  readonly breakers: ReadonlyArray<CircuitBreaker.CircuitBreaker>
 }
 
 /** Times are ISO 8601. */
@@ -82,9 +76,19 @@ const make = (options: Options) =>
     const state = yield* StateStore
     const feed = yield* EventFeed
     const reconciler = yield* WorkspaceReconciler
-    const facts = yield* GatherFacts.make(options.breakers)
+    const checks = yield* Checks
     const notifier = yield* Effect.transposeMapOption(options.webhook, Notifier.make)
     const incidentDashboardUrl = Option.getOrNull(options.incidentDashboardUrl)
+    yield* (yield* FactSources).contribute({
+      notifications: Effect.sync(() => {
+        const delivery = Option.getOrNull(Option.map(notifier, (one) => one.delivery()))
+        return {
+          configured: Option.isSome(notifier),
+          pending: delivery?.pending ?? 0,
+          lastError: delivery?.lastError ?? null
+        }
+      })
+    })
     const policy: IncidentBook.Policy = { minIntervalMs: options.minIntervalMs }
 
     /** Servers that tell the same receiver, and lives of one of them, never give two incidents one id. */
@@ -109,17 +113,18 @@ const make = (options: Options) =>
     }
 
     const look = Effect.gen(function* () {
-      const seen = yield* facts
+      const seen = yield* checks.now
+      const { now, state: persistence } = seen.facts
       const stepped = IncidentBook.step(
         book,
-        { now: seen.now, troubles: incidentsOf(seen), isWhole: reconciler.firstPassMade() },
+        { now, troubles: incidentsOf(seen), isWhole: reconciler.firstPassMade() },
         policy,
         idOf
       )
       book = stepped.book
       IncidentMetrics.areOpen(new Set(IncidentBook.openOf(book).map(({ kind }) => kind)))
       // A storage that fails is written to again and again, or nobody would learn that it works again.
-      const changed = seen.storageHealthy
+      const changed = persistence.healthy
         ? stepped.changes.map(({ incident }) => incident)
         : [...IncidentBook.openOf(book), ...stepped.changes.map(({ incident }) => incident)]
       const owed = Option.isSome(notifier)
@@ -196,13 +201,5 @@ export const layer = (
 ): Layer.Layer<
   Incidents,
   never,
-  | IncidentStore
-  | StateStore
-  | EventFeed
-  | WorkspaceController
-  | WorkspaceReconciler
-  | DesiredState
-  | EventProcessor
-  | Pauses
-  | Lockdown
+  IncidentStore | StateStore | EventFeed | WorkspaceReconciler | Checks | FactSources
 > => Layer.scoped(Incidents, make(options))

@@ -8,6 +8,8 @@ import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Condition } from "../controller/Conditions.ts"
 import type { AuditRecord, Verification } from "./Audit.ts"
+import type { View } from "./checks/Check.ts"
+import type { CheckView } from "./checks/Checks.ts"
 import type { FeedEvent } from "./EventFeed.ts"
 import type { Actor, NudgeOutcome, ReconcilerDisabled } from "./Operations.ts"
 import type { AuditQuery } from "./StateStore.ts"
@@ -202,6 +204,8 @@ export interface Which {
 export class Administration extends Context.Tag("workspace-orchestrator/orchestration/Administration")<
   Administration,
   {
+    /** What is not well with the whole server, as far as a view shows it. */
+    readonly checks: (view: View) => Effect.Effect<ReadonlyArray<CheckView>>
     readonly explain: (storeId: string) => Effect.Effect<Explanation, UnknownWorkspace>
     /** What would be done now, by the snapshot that is accepted now. Changes nothing. */
     readonly plan: Effect.Effect<Plan>

@@ -23,6 +23,7 @@ import {
   type Which
 } from "./Administration.ts"
 import type { AuditEntry } from "./Audit.ts"
+import { Checks, unwellIn, viewOf } from "./checks/Checks.ts"
 import { EventFeed } from "./EventFeed.ts"
 import { blockers, summarize, type Situation, unsupportedSummary } from "./Explain.ts"
 import { Lockdown } from "./Lockdown.ts"
@@ -98,6 +99,7 @@ export const make = (options: Options) =>
     const reconciler = yield* WorkspaceReconciler
     const state = yield* StateStore
     const feed = yield* EventFeed
+    const checks = yield* Checks
     const owns = options.owns ?? (() => true)
 
     const record = (
@@ -549,24 +551,24 @@ export const make = (options: Options) =>
             }
           }
           case "sync": {
-            let open = 0
-            let connected = 0
-            for (const storeId of manager.storeIds()) {
-              const observed = manager.observe(storeId)
-              if (observed._tag !== "Open") continue
-              open++
-              if (observed.connectivity.isConnected) connected++
-            }
+            const judged = yield* checks.recent
+            const { connected, connecting, disconnected } = judged.facts.stores
             // One store that is offline is its own trouble; all of them are the backend's.
+            const backend = judged.results.find(({ check: { name } }) => name === "sync-backend")
             return {
-              healthy: open === 0 || connected > 0,
-              detail: { openStores: open, connectedStores: connected }
+              healthy: backend?.status !== "fail",
+              detail: {
+                openStores: connected + connecting + disconnected,
+                connectedStores: connected,
+                ...(backend?.next == null ? {} : { error: backend.found, next: backend.next })
+              }
             }
           }
         }
       })
 
     return Administration.of({
+      checks: (view) => Effect.map(checks.now, (judged) => unwellIn(view, judged).map(viewOf)),
       explain,
       plan,
       planOne: (storeId, which) => Effect.zipRight(requireKnown(storeId, which), planFor([storeId])),
@@ -652,4 +654,5 @@ export const layer = (
   | Lockdown
   | StateStore
   | EventFeed
+  | Checks
 > => Layer.scoped(Administration, make(options))

@@ -75,6 +75,10 @@ export class Operations extends Context.Tag("workspace-orchestrator/orchestratio
     readonly health: Effect.Effect<
       { readonly status: "healthy" | "degraded" | "unhealthy" } & Record<string, unknown>
     >
+    /** The same, at most half a second old: for anybody, however often they ask. */
+    readonly recentHealth: Effect.Effect<
+      { readonly status: "healthy" | "degraded" | "unhealthy" } & Record<string, unknown>
+    >
     /** The body of `GET /stores`, paged by id. */
     readonly stores: (query: StoresQuery) => Effect.Effect<Record<string, unknown>>
     /** 200 once a snapshot is accepted and its first pass has been made, and not when stopping. */

@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as BoundedAge from "../controller/BoundedAge.ts"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import { EventProcessor } from "../stores/EventProcessor.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
@@ -19,9 +20,11 @@ import {
   type ManualRun,
   type StoresQuery
 } from "./Operations.ts"
+import { Checks, shownIn, viewOf } from "./checks/Checks.ts"
 import { Lockdown } from "./Lockdown.ts"
 import { Pauses } from "./Pauses.ts"
 import { StateStore } from "./StateStore.ts"
+import { MAX_AGE_MS } from "./checks/ChecksLayer.ts"
 import { healthRow, iso, storesRow } from "./StoreRows.ts"
 import type {
   ConvergenceView,
@@ -104,6 +107,7 @@ export const make = (options: Options) =>
     const pauses = yield* Pauses
     const lockdown = yield* Lockdown
     const state = yield* StateStore
+    const checks = yield* Checks
 
     let lastTriggeredAt: number | null = null
     let inFlight = false
@@ -227,8 +231,9 @@ export const make = (options: Options) =>
         )
     )
 
-    const health = Effect.gen(function* () {
+    const gatherHealth = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
+      const judged = yield* checks.now
       const convergence = yield* convergenceView()
       const verdict = yield* controller.verdict
       const circuitBreakers = yield* breakersView
@@ -240,35 +245,22 @@ export const make = (options: Options) =>
       const paused = pauses.list()
       const locked = lockdown.current()
       const persistence = state.health()
-      const isDegraded =
-        !convergence.converged ||
-        // Law 10: nobody has confirmed in this life what an earlier one knew.
-        desired.view().source === "snapshot" ||
-        // A paused thing never looks green.
-        paused.length > 0 ||
-        locked !== undefined ||
-        options.isOffUnintended === true ||
-        verdict.tripped ||
-        convergence.failing.length > 0 ||
-        manager.errorCount() > 0 ||
-        Object.values(circuitBreakers).some(({ state }) => state !== "closed")
       return {
-        status: !persistence.healthy
-          ? ("unhealthy" as const)
-          : isDegraded
-            ? ("degraded" as const)
-            : ("healthy" as const),
+        status: judged.status,
+        checks: shownIn("health", judged).map(viewOf),
+        opening: judged.facts.opening,
         storage: options.storage,
         dataPath: options.dataPath,
         convergence,
         stores,
         storeCount: manager.size(),
         globalResources: {
-          systemHealth: isDegraded ? "degraded" : "healthy",
+          systemHealth: judged.status === "healthy" ? "healthy" : "degraded",
           queuedMessages: totals.pendingUserMessages - totals.activeHandlers,
           activeHandlers: totals.activeHandlers,
           pendingUserMessages: totals.pendingUserMessages,
           parkedUserMessages: totals.parkedUserMessages,
+          oldestPendingAt: iso(judged.facts.messages.oldestOpenAt),
           userMessages: totals.userMessages,
           errorRate: processor.errorRate()
         },
@@ -324,6 +316,9 @@ export const make = (options: Options) =>
         }
       }
     })
+
+    /** What everybody who asks costs together: one computation in this time. */
+    const health = yield* BoundedAge.make(gatherHealth, MAX_AGE_MS)
 
     const stores = (query: StoresQuery) =>
       Effect.sync(() => {
@@ -449,7 +444,8 @@ export const make = (options: Options) =>
             audited(actor, error._tag, error._tag === "RunFailed" ? "failed" : "refused")
           )
         ),
-      health,
+      health: health.now,
+      recentHealth: health.recent,
       stores,
       ready: Effect.sync(() =>
         options.isOffUnintended === true
@@ -478,4 +474,5 @@ export const layer = (
   | Pauses
   | Lockdown
   | StateStore
+  | Checks
 > => Layer.scoped(Operations, make(options))

@@ -3,9 +3,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-
-/** `warn`: look at it today. `fail`: look at it now. */
-export type Judgement = "ok" | "warn" | "fail"
+import type { Judgement } from "./checks/Check.ts"
 
 /** One line of the daily report. */
 export interface Check {

@@ -2,27 +2,23 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import * as SingleFlight from "../controller/SingleFlight.ts"
-import { EventProcessor } from "../stores/EventProcessor.ts"
 import type { StoreManager } from "../stores/StoreManager.ts"
 import * as MetricHistory from "../telemetry/MetricHistory.ts"
 import * as ProcessFigures from "../telemetry/ProcessFigures.ts"
-import { DesiredState } from "../workspaces/DesiredState.ts"
+import type { DesiredState } from "../workspaces/DesiredState.ts"
 import { Backups } from "./Backups.ts"
 import { Credentials } from "./Credentials.ts"
-import { type Figures, judge, worst } from "./dailyChecks.ts"
+import { worst } from "./checks/Check.ts"
+import { Checks, shownIn } from "./checks/Checks.ts"
+import type { Facts } from "./checks/Facts.ts"
+import { FactSources } from "./checks/FactSources.ts"
 import * as Invariants from "./Invariants.ts"
-import { Operations } from "./Operations.ts"
-import { Pauses } from "./Pauses.ts"
-import { type DailyReport, type DeepVerification, Reports } from "./Reports.ts"
-import { StateStore } from "./StateStore.ts"
+import { type Check, type DailyReport, type DeepVerification, Reports } from "./Reports.ts"
 import { WorkspaceController } from "./WorkspaceController.ts"
 import type { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
-import { WorkspaceReconciler } from "./WorkspaceReconciler.ts"
 
 export interface Options {
-  readonly breakers: ReadonlyArray<CircuitBreaker.CircuitBreaker>
   /** The folder whose disk is looked at (`STORE_DATA_PATH`). */
   readonly dataPath: string
 }
@@ -41,6 +37,10 @@ const metrics = {
   rejections: "wso_webhook_rejections_total",
   transitions: "wso_circuit_transitions_total",
   operations: "wso_store_operations_total",
+  runs: "wso_reconcile_total",
+  logLinesDropped: "wso_log_lines_dropped_total",
+  telemetryDropped: "wso_telemetry_dropped_total",
+  auditIntact: "wso_audit_chain_intact",
   stall: "nodejs_eventloop_lag_max_seconds"
 } as const
 /** Reconciles that ended otherwise than as they should; `interrupted` is a shutdown. */
@@ -54,13 +54,8 @@ const total = (growths: ReadonlyArray<MetricHistory.Growth>): number =>
 
 const make = (options: Options) =>
   Effect.gen(function* () {
-    const operations = yield* Operations
-    const desired = yield* DesiredState
+    const checks = yield* Checks
     const controller = yield* WorkspaceController
-    const processor = yield* EventProcessor
-    const reconciler = yield* WorkspaceReconciler
-    const pauses = yield* Pauses
-    const state = yield* StateStore
     const backups = yield* Backups
     const credentials = yield* Credentials
     const history = yield* MetricHistory.make({
@@ -69,90 +64,78 @@ const make = (options: Options) =>
         metrics.errors,
         metrics.rejections,
         metrics.transitions,
-        metrics.operations
+        metrics.operations,
+        metrics.runs,
+        metrics.logLinesDropped,
+        metrics.telemetryDropped
       ],
-      gauges: [metrics.stall],
+      gauges: [metrics.stall, metrics.auditIntact],
       windowMs: DAY_MS,
       everyMs: LOOK_EVERY_MS
     })
 
-    const openBreakers = Effect.map(
-      Effect.forEach(options.breakers, ({ status }) => status),
-      (statuses) => statuses.filter(({ state: it }) => it !== "closed").map(({ name }) => name)
-    )
+    const grown = (name: string, now: number) => history.growth(name, now)
 
-    const figuresAt = (now: number) =>
-      Effect.gen(function* () {
-        const grown = (name: string) => history.growth(name, now)
-        const reconciles = grown(metrics.reconciles)
-        const ofResults = (results: ReadonlySet<string>): number =>
-          total(reconciles.filter(({ labels }) => results.has(labels["result"] ?? "")))
-        const { notConvergedForMs } = controller.convergence()
-        const { ageMs, source } = desired.view()
-        const queue = yield* controller.queueStats
-        const verdict = yield* controller.verdict
-        const standing = pauses.list()
-        const memory = ProcessFigures.memory()
+    const day = Effect.map(Clock.currentTimeMillis, (now): Facts["day"] => {
+      const runs = grown(metrics.runs, now)
+      const ofRuns = (failed: boolean): number =>
+        total(runs.filter(({ labels }) => (labels["result"] === "failed") === failed))
+      const reconciles = grown(metrics.reconciles, now)
+      const ofResults = (results: ReadonlySet<string>): number =>
+        total(reconciles.filter(({ labels }) => results.has(labels["result"] ?? "")))
+      return {
+        since: history.since(now),
+        runs: { completed: ofRuns(false), failed: ofRuns(true) },
+        reconciles: { done: ofResults(DONE_RECONCILES), failed: ofResults(FAILED_RECONCILES) },
+        breakerOpenings: total(
+          grown(metrics.transitions, now).filter(({ labels }) => labels["to"] === "open")
+        ),
+        errors: total(grown(metrics.errors, now)),
+        longestStallMs: (history.highest(metrics.stall, now) ?? 0) * MS_PER_SECOND
+      }
+    })
+
+    const machine = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const memory = ProcessFigures.memory()
+      const facts: Facts["machine"] = {
+        disk: yield* Effect.orElseSucceed(ProcessFigures.disk(options.dataPath), () => null),
+        memoryRatio: Math.max(
+          memory.residentBytes / memory.residentLimitBytes,
+          memory.heapBytes / memory.heapLimitBytes
+        ),
+        eventLoopDelayMs: (history.latest(metrics.stall) ?? 0) * MS_PER_SECOND,
+        logLinesDropped: total(grown(metrics.logLinesDropped, now)),
+        telemetryDropped: total(grown(metrics.telemetryDropped, now))
+      }
+      return facts
+    })
+
+    yield* (yield* FactSources).contribute({
+      day,
+      machine,
+      auditIntact: Effect.sync(() => {
+        const intact = history.latest(metrics.auditIntact)
+        return intact === undefined ? null : intact === 1
+      }),
+      newestBackupAgeMs: Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
         const [newest] = yield* backups.list
-        const [oldest] = (yield* credentials.views)
-          .flatMap(({ secrets, variable }) => secrets.map(({ ageMs }) => ({ variable, ageMs })))
-          .sort((one, other) => other.ageMs - one.ageMs)
-        const figures: Figures = {
-          health: (yield* operations.health).status,
-          convergence: {
-            desired: desired.size() - desired.absences().size,
-            monitored: controller.drift.monitored(),
-            drift: controller.drift.size(),
-            notConvergedForMs
-          },
-          source: {
-            name: source,
-            fresh: controller.isFresh(),
-            ageMs
-          },
-          reconciles: { done: ofResults(DONE_RECONCILES), failed: ofResults(FAILED_RECONCILES) },
-          queue: { depth: queue.ready, oldestMs: queue.oldestReadyMs },
-          breakers: {
-            open: yield* openBreakers,
-            openings: total(grown(metrics.transitions).filter(({ labels }) => labels["to"] === "open"))
-          },
-          errors: total(grown(metrics.errors)),
-          disk: yield* Effect.orElseSucceed(ProcessFigures.disk(options.dataPath), () => null),
-          memoryRatio: Math.max(
-            memory.residentBytes / memory.residentLimitBytes,
-            memory.heapBytes / memory.heapLimitBytes
-          ),
-          longestStallMs: (history.highest(metrics.stall, now) ?? 0) * MS_PER_SECOND,
-          parkedMessages: processor.totals().parkedUserMessages,
-          pauses: {
-            loop: standing.some(({ storeId }) => storeId === null),
-            workspaces: standing.filter(({ storeId }) => storeId !== null).length
-          },
-          guard: { tripped: verdict.tripped, held: verdict.plan?.storeIds.length ?? 0 },
-          webhookRejections: total(grown(metrics.rejections)),
-          stateError: state.health().lastError,
-          newestBackupAgeMs: newest === undefined ? null : now - Date.parse(newest.createdAt),
-          oldestSecret: oldest ?? null
-        }
-        return figures
-      })
+        return newest === undefined ? null : now - Date.parse(newest.createdAt)
+      }),
+      oldestSecret: Effect.map(
+        credentials.views,
+        (views) =>
+          views
+            .flatMap(({ secrets, variable }) => secrets.map(({ ageMs }) => ({ variable, ageMs })))
+            .sort((one, other) => other.ageMs - one.ageMs)[0] ?? null
+      ),
+      webhookRejections: Effect.map(Clock.currentTimeMillis, (now) => total(grown(metrics.rejections, now)))
+    })
 
     /** Counted by the metrics; what the newest of each kind said is what is remembered of them. */
     const errorsAt = (now: number): DailyReport["errors"] => {
-      const { lastError } = reconciler.state()
-      const remembered = [
-        ...controller.recentErrors.list(),
-        ...(lastError === null
-          ? []
-          : [
-              {
-                component: "source",
-                code: lastError.code,
-                lastSeenAt: lastError.at,
-                lastMessage: lastError.message
-              }
-            ])
-      ]
+      const remembered = controller.recentErrors.list()
       return history
         .growth(metrics.errors, now)
         .map(({ count, labels: { code = "", component = "" } }) => {
@@ -171,12 +154,18 @@ const make = (options: Options) =>
 
     const daily = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      const checks = judge(yield* figuresAt(now))
+      const shown = shownIn("report", yield* checks.now)
       return {
-        status: worst(checks.map(({ status }) => status)),
+        status: worst(shown.map(({ status }) => status)),
         generatedAt: isoOf(now),
         since: isoOf(history.since(now)),
-        checks,
+        checks: shown.map(({ check, found, next, status }): Check => ({
+          check: check.name,
+          status,
+          value: found,
+          threshold: check.wanted,
+          next
+        })),
         errors: errorsAt(now)
       }
     })
@@ -206,15 +195,12 @@ export const layer = (
 ): Layer.Layer<
   Reports,
   never,
-  | Operations
+  | Checks
+  | FactSources
   | DesiredState
   | StoreManager
-  | EventProcessor
   | WorkspaceController
   | WorkspaceOrchestrator
-  | WorkspaceReconciler
-  | Pauses
-  | StateStore
   | Backups
   | Credentials
 > => Layer.scoped(Reports, make(options))

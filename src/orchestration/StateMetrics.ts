@@ -105,6 +105,10 @@ const messages = gauges(
   "User messages of the stores that are monitored now, by state: processed, pending, parked",
   ["state"]
 )
+const oldestMessage = gauge(
+  "wso_oldest_pending_message_seconds",
+  "For how long the oldest user message that is open has been known; 0 if there is none"
+)
 const handlers = gauge("wso_message_handlers_active", "Message handlers that run")
 const messageErrors = gauge("wso_message_error_ratio", "Part of the newest handler attempts that failed")
 
@@ -177,8 +181,6 @@ export const make = (options: Options, probe: Administration["Type"]["probe"]) =
         if (++looked % STORES_PER_TURN === 0) yield* letTurn
       }
       monitoredCount.set(monitored)
-      // One store that is offline is its own trouble; all of them are the backend's.
-      dependency("livestore-sync").set(flag(counts.connected > 0 || counts.disconnected === 0))
       for (const [status, count] of Object.entries(counts)) stores(status).set(count)
     })
 
@@ -202,7 +204,9 @@ export const make = (options: Options, probe: Administration["Type"]["probe"]) =
       stateHealthy.set(flag(state.health().healthy))
     }
 
-    const takeMessages = (): void => {
+    const takeMessages = (now: number): void => {
+      const since = processor.oldestOpenAt()
+      oldestMessage.set(since === null ? 0 : seconds(Math.max(0, now - since)))
       const totals = processor.totals()
       messages("processed").set(totals.processedUserMessages)
       messages("pending").set(totals.pendingUserMessages)
@@ -244,11 +248,12 @@ export const make = (options: Options, probe: Administration["Type"]["probe"]) =
       takeSet(now)
       takeSource()
       takeLoop()
-      takeMessages()
+      takeMessages(now)
       yield* takeStores
       yield* takeGuard
       yield* takeQueue
       yield* takeBreakers
       dependency(AUTH_WORKER).set(flag((yield* probe(AUTH_WORKER)).healthy))
+      dependency("livestore-sync").set(flag((yield* probe("sync")).healthy))
     })
   })

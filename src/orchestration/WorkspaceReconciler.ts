@@ -176,6 +176,12 @@ export const make = (options: Options) =>
       }
     }
 
+    /** Counted, and remembered for who asks what went wrong of late. */
+    const noteSourceError = (error: LastError): void => {
+      OrchestrationMetrics.failed("source", error.code)
+      controller.recentErrors.record("source", error, null)
+    }
+
     const failed = (error: RefreshError, startedAt: number, trigger: OrchestrationMetrics.Trigger) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
@@ -191,7 +197,7 @@ export const make = (options: Options) =>
           lastError
         }
         OrchestrationMetrics.runFailed(trigger)
-        OrchestrationMetrics.failed("source", lastError.code)
+        noteSourceError(lastError)
         yield* Effect.logWarning("workspace_reconciler.run_failed", cause).pipe(
           Effect.annotateLogs({
             category: ORCHESTRATION_CATEGORY,
@@ -302,8 +308,18 @@ export const make = (options: Options) =>
     /** While a run waits for a slow workspace, the others must not (law 4): the list is read all the same. */
     const readBeside = Effect.gen(function* () {
       const startedAt = yield* Clock.currentTimeMillis
+      state = { ...state, lastRunStartedAt: startedAt, runs: state.runs + 1 }
       yield* Effect.tapError(desired.refresh("resync"), (error) => failed(error, startedAt, "scheduled"))
       yield* controller.lookAtAll("resync")
+      const now = yield* Clock.currentTimeMillis
+      OrchestrationMetrics.runEnded("scheduled", "completed", now - startedAt)
+      state = {
+        ...state,
+        lastSuccessAt: now,
+        consecutiveFailures: 0,
+        successes: state.successes + 1,
+        lastError: null
+      }
     })
 
     /** Until the next run, after a run that began at `startedAt` and ended so. */
@@ -368,6 +384,7 @@ export const make = (options: Options) =>
           failures: state.failures + 1,
           lastError: { code: "Defect", message: "A defect of this program; the log has the cause", at: now }
         }
+        noteSourceError({ code: "Defect", message: "A run died of a defect; the log has the cause", at: now })
         OrchestrationMetrics.runFailed("scheduled")
         yield* Effect.logError("workspace_reconciler.run_defect", Cause.die(defect)).pipe(
           Effect.annotateLogs({
@@ -423,6 +440,10 @@ export const make = (options: Options) =>
       }).pipe(
         Effect.catchAll((error) =>
           Effect.gen(function* () {
+            // A nudge that was not sent is no failure of its own: what has opened the breaker is known already.
+            if (error._tag !== "CircuitOpen") {
+              noteSourceError({ ...describeRefreshError(error), at: yield* Clock.currentTimeMillis })
+            }
             // Law 3: the reason for the nudge is still there, so the next run must not wait for the interval.
             const delayMs = yield* delayAfter(error)
             const dueAt = (yield* monotonicMs) + delayMs

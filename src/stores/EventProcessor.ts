@@ -120,6 +120,8 @@ export class EventProcessor extends Context.Tag("workspace-orchestrator/stores/E
     readonly totals: () => Processing
     /** The part of the newest attempts that failed, from 0 to 1. */
     readonly errorRate: () => number
+    /** Since when the oldest open message of all has been known (milliseconds since the epoch); null: none is open. */
+    readonly oldestOpenAt: () => number | null
     /** Messages that were given up, in the order of store and message ids. */
     readonly parked: (query: ParkedQuery) => Effect.Effect<ReadonlyArray<ParkedRow>, LedgerError>
     /** Handles a parked message again, as if it were new. */
@@ -359,6 +361,14 @@ export const make = (given: Options) =>
       },
       totals: () => figures.processing,
       errorRate: () => figures.errorRate,
+      oldestOpenAt: () => {
+        let oldest: number | null = null
+        for (const { backlog } of followed.values()) {
+          const at = backlog?.oldestAt()
+          if (at !== undefined && (oldest === null || at < oldest)) oldest = at
+        }
+        return oldest
+      },
       parked: ledger.parked,
       retry: (storeId, messageId) =>
         decide(storeId, messageId, (row, at) => ({

@@ -32,6 +32,8 @@ export interface MetricHistory {
   readonly growth: (name: string, now: number) => ReadonlyArray<Growth>
   /** The highest value of a gauge in the window; undefined if it was never set. */
   readonly highest: (name: string, now: number) => number | undefined
+  /** The value of a gauge now; undefined if it was never set. */
+  readonly latest: (name: string) => number | undefined
 }
 
 interface Series {
@@ -90,6 +92,7 @@ export const make = (options: Options): Effect.Effect<MetricHistory, never, Scop
           return own === name && count > 0 ? [{ labels, count }] : []
         })
       },
+      latest: (name) => take(options, 0).gauges.get(name),
       highest: (name, now) => {
         const values = [
           ...samples.filter(({ at }) => at >= now - options.windowMs),

@@ -10,6 +10,8 @@ import * as Redacted from "effect/Redacted"
 import * as CircuitBreaker from "../../src/controller/CircuitBreaker.ts"
 import { Administration } from "../../src/orchestration/Administration.ts"
 import * as AdministrationLayer from "../../src/orchestration/AdministrationLayer.ts"
+import * as ChecksLayer from "../../src/orchestration/checks/ChecksLayer.ts"
+import * as FactSources from "../../src/orchestration/checks/FactSources.ts"
 import * as DataRetention from "../../src/orchestration/DataRetention.ts"
 import * as EventFeed from "../../src/orchestration/EventFeed.ts"
 import * as Lockdown from "../../src/orchestration/Lockdown.ts"
@@ -105,6 +107,16 @@ export const layer = (
             breakers: [breaker]
           })
         ),
+        Layer.provideMerge(
+          ChecksLayer.layer({
+            breakers: [breaker],
+            disabled: null,
+            pinned: settings.pinned.length,
+            intervalMs,
+            handlesMessages: false,
+            webhooksConfigured: true
+          })
+        ),
         Layer.provideMerge(WorkspaceReconciler.layer({ intervalMs, disabled })),
         Layer.provideMerge(
           WorkspaceController.layer({
@@ -142,7 +154,7 @@ export const layer = (
             Layer.provide(client)
           )
         ),
-        Layer.provideMerge(Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer)),
+        Layer.provideMerge(Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer, FactSources.layer)),
         Layer.provide(state),
         Layer.provide(driver)
       )

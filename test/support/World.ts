@@ -4,6 +4,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as CircuitBreaker from "../../src/controller/CircuitBreaker.ts"
 import * as AdministrationLayer from "../../src/orchestration/AdministrationLayer.ts"
+import * as ChecksLayer from "../../src/orchestration/checks/ChecksLayer.ts"
+import * as FactSources from "../../src/orchestration/checks/FactSources.ts"
 import * as EventFeed from "../../src/orchestration/EventFeed.ts"
 import * as Lockdown from "../../src/orchestration/Lockdown.ts"
 import * as OperationsLayer from "../../src/orchestration/OperationsLayer.ts"
@@ -85,6 +87,17 @@ export const makeWorld = (options: WorldOptions = {}) => {
             breakers: [breaker]
           })
         ),
+        Layer.provideMerge(
+          ChecksLayer.layer({
+            breakers: [breaker],
+            disabled:
+              options.disabled === undefined ? null : { because: "switched-off", reason: options.disabled },
+            pinned: (options.pinned ?? []).length,
+            intervalMs,
+            handlesMessages: false,
+            webhooksConfigured: true
+          })
+        ),
         Layer.provideMerge(WorkspaceReconciler.layer({ intervalMs, disabled })),
         Layer.provideMerge(
           WorkspaceController.layer({
@@ -116,7 +129,7 @@ export const makeWorld = (options: WorldOptions = {}) => {
           })
         ),
         Layer.provide(directory.layer),
-        Layer.provideMerge(Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer)),
+        Layer.provideMerge(Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer, FactSources.layer)),
         Layer.provide(options.state ?? Layer.merge(SnapshotStore.layerMemory, StateStore.layerMemory)),
         Layer.provideMerge(driver)
       )

@@ -40,6 +40,32 @@ const reconciliationText = ({ reconciliation }: typeof Health.Type, now: number)
   return parts.join("; ")
 }
 
+const statusTone = { ok: "good", warn: "warning", fail: "bad" } as const
+
+/** Messages are shown always: that none waits is worth knowing, too. */
+const messagesText = ({ globalResources }: typeof Health.Type, now: number): string => {
+  const oldest = globalResources["oldestPendingAt"]
+  const since = typeof oldest === "string" ? `, the oldest since ${relative(oldest, now)}` : ""
+  return `${number(globalResources, "pendingUserMessages")} pending${since}, ${number(globalResources, "activeHandlers")} being handled, ${number(globalResources, "parkedUserMessages")} parked`
+}
+
+const openingRow = ({ opening }: typeof Health.Type): ReadonlyArray<readonly [string, string]> => {
+  if (opening == null) return []
+  const left = opening.etaMs === null ? "" : `, ${duration(opening.etaMs)} left`
+  return [["Opening", `${opening.opened} of ${opening.total}${left}`]]
+}
+
+/** What is not well, since when, and what to do. */
+const unwell = ({ checks = [] }: typeof Health.Type, now: number, paint: Paint): ReadonlyArray<string> =>
+  checks.flatMap(({ found, name, next, since, status }) =>
+    status === "ok"
+      ? []
+      : [
+          `${paint(status.toUpperCase(), statusTone[status])} ${name}${since === null ? "" : ` (since ${relative(since, now)})`}: ${found ?? "ask with the admin token for more"}`,
+          ...(next == null ? [] : [`     next: ${next}`])
+        ]
+  )
+
 const number = (record: Readonly<Record<string, unknown>>, key: string): string => {
   const value = record[key]
   return typeof value === "number" ? String(value) : "?"
@@ -86,10 +112,11 @@ export const statusText = (health: typeof Health.Type, now: number, paint: Paint
   const breakers = Object.entries(health.circuitBreakers).map(
     ([name, { state }]) => `${name} ${String(state)}`
   )
-  return pairs([
+  const rows = pairs([
     ["Status", paint(health.status, tone[health.status])],
     ["Version", `${health.version}, up ${duration(health.uptime * 1_000)}`],
     ["Converged", convergenceText(health)],
+    ...openingRow(health),
     ["Desired", desiredText(health)],
     ["Reconciler", reconciliationText(health, now)],
     [
@@ -101,7 +128,9 @@ export const statusText = (health: typeof Health.Type, now: number, paint: Paint
       health.removalGuard.tripped ? paint("tripped; wso diff shows the plan", "warning") : "not tripped"
     ],
     ...lockdownRow(health, now, paint),
+    ["Messages", messagesText(health, now)],
     ["Circuits", breakers.length === 0 ? "none" : breakers.join(", ")],
     ...attention(health)
   ])
+  return [rows, ...unwell(health, now, paint)].join("\n")
 }

@@ -41,6 +41,19 @@ export const ErrorBody = Schema.Struct({ error: ErrorDetail }).annotations({
 /** Fields that a version may add; programs ignore those that they do not know. */
 export const Open = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
+/** What a check of the server says. Without the admin token in production: `name`, `status` and `since` only. */
+export const Check = Schema.Struct({
+  name: Schema.String.annotations({ description: "kebab-case, stable" }),
+  status: Schema.Literal("ok", "warn", "fail"),
+  since: Schema.NullOr(IsoTime).annotations({ description: "since when it is not ok; null while it is" }),
+  found: Schema.optional(Schema.String),
+  wanted: Schema.optional(Schema.String),
+  next: Schema.optional(
+    Schema.NullOr(Schema.String).annotations({ description: "what to do; null while it is ok" })
+  ),
+  runbook: Schema.optional(Schema.String)
+}).annotations({ identifier: "Check" })
+
 export const Held = Schema.Struct({
   storeId: Schema.String,
   reason: Schema.String.annotations({ description: "what holds it: evidence, grace, guard, paused, …" })

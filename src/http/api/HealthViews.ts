@@ -3,6 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import {
+  Check,
   FailedChange,
   Held,
   IsoTime,
@@ -50,6 +51,16 @@ export const Health = Schema.Struct({
   version: Schema.String,
   storage: Schema.String,
   dataPath: Schema.optional(Schema.String),
+  checks: Schema.optional(
+    Schema.Array(Check).annotations({ description: "what the status is made of, and what to do" })
+  ),
+  opening: Schema.optional(
+    Schema.NullOr(
+      Schema.Struct({ opened: Schema.Int, total: Schema.Int, etaMs: Schema.NullOr(Schema.Number) })
+    ).annotations({
+      description: "how far the opening of the stores is; null while there is nothing to open"
+    })
+  ),
   convergence: Convergence,
   stores: Schema.optional(Schema.Array(Open)),
   storeCount: Schema.Int,

@@ -8,6 +8,8 @@ const seqOf = (row: LedgerRow | undefined): number => row?.seq ?? 0
 
 export class Backlog {
   readonly #rows = new Map<string, LedgerRow>()
+  /** Since when each open message has been known here: an attempt changes the row's own time. */
+  readonly #since = new Map<string, number>()
   /** The ids of each conversation's open messages, oldest first. The map's own order is whose turn it is. */
   readonly #conversations = new Map<string, Array<string>>()
   /** Conversations with a message that is being handled, or whose answer is being committed. */
@@ -19,6 +21,13 @@ export class Backlog {
 
   get activeCount(): number {
     return this.#active.size
+  }
+
+  /** Since when the oldest open message has been known, in milliseconds since the epoch; undefined when none is open. */
+  oldestAt(): number | undefined {
+    let oldest: number | undefined
+    for (const at of this.#since.values()) if (oldest === undefined || at < oldest) oldest = at
+    return oldest
   }
 
   get(messageId: string): LedgerRow | undefined {
@@ -40,6 +49,7 @@ export class Backlog {
     const isKnown = this.#rows.has(row.messageId)
     this.#rows.set(row.messageId, row)
     if (isKnown) return
+    this.#since.set(row.messageId, row.at)
     const ids = this.#conversations.get(row.conversationId)
     if (ids === undefined) {
       this.#conversations.set(row.conversationId, [row.messageId])
@@ -55,6 +65,7 @@ export class Backlog {
     const row = this.#rows.get(messageId)
     if (row === undefined) return
     this.#rows.delete(messageId)
+    this.#since.delete(messageId)
     const ids = this.#conversations.get(row.conversationId) ?? []
     ids.splice(ids.indexOf(messageId), 1)
     if (ids.length === 0) this.#conversations.delete(row.conversationId)

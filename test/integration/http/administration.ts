@@ -114,6 +114,7 @@ export const breaker = {
 }
 
 export const quietAdministration: AdministrationService = {
+  checks: () => Effect.succeed([]),
   explain: () => Effect.succeed(explanation),
   plan: Effect.succeed(converged),
   planOne: () => Effect.succeed(converged),

@@ -115,6 +115,7 @@ const quiet: OperationsService = {
   nudge: () => Effect.succeed({ status: "already_monitored" }),
   reconcile: () => Effect.dieMessage("not scripted"),
   health: Effect.succeed(healthyBody),
+  recentHealth: Effect.succeed(healthyBody),
   stores: () => Effect.succeed({ stores: [] }),
   ready: Effect.succeed({ ready: true, reason: "" })
 }
@@ -265,7 +266,14 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
         { variable: "MESSAGE_HANDLER_SECRET", values: [], isPresented: false }
       ]).pipe(Layer.provide(layerMemory))
     ),
-    Layer.provide(Layer.succeed(Operations, { ...quiet, ...options.operations })),
+    Layer.provide(
+      Layer.succeed(Operations, {
+        ...quiet,
+        // As the real one: what is recent is what is now.
+        ...(options.operations?.health === undefined ? {} : { recentHealth: options.operations.health }),
+        ...options.operations
+      })
+    ),
     Layer.provide(Layer.succeed(MessageAdministration, { ...quietMessages, ...options.messages })),
     Layer.provide(Layer.succeed(Reports, { ...quietReports, ...options.reports })),
     Layer.provide(Layer.succeed(Backups, { ...quietBackups, ...options.backups })),

@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type Incident, Kind } from "../../../src/incidents/Incident.ts"
 import * as IncidentBook from "../../../src/incidents/IncidentBook.ts"
-import { bounds, type Trouble } from "../../../src/incidents/incidentsOf.ts"
+import { boundOf, type Trouble } from "../../../src/incidents/incidentsOf.ts"
 
 const policy: IncidentBook.Policy = { minIntervalMs: 60_000 }
 const idOf = (kind: Kind, at: number): string => `${kind}-${at}`
@@ -50,7 +50,7 @@ const start = () => {
 describe("an incident", () => {
   it("is opened once its trouble has lasted for its bound, and told once", () => {
     const { look, told, types } = start()
-    const bound = bounds["circuit-open"]
+    const bound = boundOf("circuit-open")
     for (let now = 0; now < bound; now += 30_000) look(now, trouble("circuit-open"))
     expect(types()).toEqual([])
     for (let now = bound; now < 3 * bound; now += 30_000) look(now, trouble("circuit-open"))
@@ -60,7 +60,7 @@ describe("an incident", () => {
 
   it("counts from when its trouble began, where that is known", () => {
     const { look, types } = start()
-    look(bounds["not-converged"] + 5, trouble("not-converged", "", 5))
+    look(boundOf("not-converged") + 5, trouble("not-converged", "", 5))
     expect(types()).toEqual(["opened"])
   })
 
@@ -72,13 +72,13 @@ describe("an incident", () => {
     expect(types()).toEqual(["opened", "updated"])
     for (let now = 0; now <= 2 * policy.minIntervalMs; now += 30_000) look(now)
     expect(types()).toEqual(["opened", "updated", "resolved"])
-    for (let now = 0; now <= 2 * bounds.paused; now += 30_000) look(now, trouble("paused", "", year))
+    for (let now = 0; now <= 2 * boundOf("paused"); now += 30_000) look(now, trouble("paused", "", year))
     expect(types()).toEqual(["opened", "updated", "resolved", "opened"])
   })
 
   it("forgets a trouble that went away before its bound", () => {
     const { look, types } = start()
-    const half = bounds["circuit-open"] / 2
+    const half = boundOf("circuit-open") / 2
     look(0, trouble("circuit-open"))
     look(half)
     look(2 * half, trouble("circuit-open"))
@@ -191,7 +191,7 @@ describe("whatever happens, and whenever the server restarts", () => {
           book.look(now, ...troubles.map(({ fingerprint, kind: one }) => trouble(one, fingerprint)))
         }
         book.settle()
-        const until = now + bounds[kind] + 2 * policy.minIntervalMs
+        const until = now + boundOf(kind) + 2 * policy.minIntervalMs
         for (; now <= until; now += 5_000) book.look(now, trouble(kind, "a"))
         expect(book.open().map((incident) => incident.kind)).toContain(kind)
         for (let calm = 0; calm <= 3 * policy.minIntervalMs; calm += 5_000) book.look((now += 5_000))

@@ -37,7 +37,7 @@ const reported = (options: WorldOptions, report: StateReport = whole) => {
       inspect: Effect.succeed(report)
     })
   )
-  const layer = ReportsLayer.layer({ breakers: [], dataPath: "." }).pipe(
+  const layer = ReportsLayer.layer({ dataPath: "." }).pipe(
     Layer.provide([backups, Credentials.layer([])]),
     Layer.provide(StateStore.layerMemory),
     Layer.provideMerge(world.layer)
@@ -71,7 +71,7 @@ describe("the daily report", () => {
       expect(report.checks.find(({ check }) => check === "convergence")?.value).toBe(
         "2 of 2 monitored, drift 0"
       )
-      for (const check of ["health", "convergence", "desired state", "queue", "errors", "own state"]) {
+      for (const check of ["convergence", "source", "queue", "errors", "state"]) {
         expect([check, statusOf(report, check)]).toEqual([check, "ok"])
       }
     }).pipe(Effect.provide(layer), quietly)
@@ -102,7 +102,7 @@ describe("the daily report", () => {
       yield* TestClock.adjust("40 seconds")
       const report = yield* daily
       expect(statusOf(report, "pauses")).toBe("warn")
-      expect(statusOf(report, "removal guard")).toBe("fail")
+      expect(statusOf(report, "removal-guard")).toBe("fail")
       expect(report.status).toBe("fail")
     }).pipe(Effect.provide(layer), quietly)
   })
