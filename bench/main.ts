@@ -37,6 +37,7 @@ const jobs: ReadonlyArray<Job> = [
   { name: "lifecycle", file: "lifecycle", args: ["1000", "3"], quick: ["100", "1"] },
   { name: "lifecycle", file: "lifecycle", args: ["100000", "1"], quick: null },
   { name: "create", file: "create-to-monitored", args: [], quick: [] },
+  { name: "pull-flood", file: "pull-flood", args: [], quick: null },
   { name: "stores", file: "stores", args: ["50", "10", "1"], quick: null }
 ]
 

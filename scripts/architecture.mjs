@@ -15,7 +15,7 @@ export const arrows = {
   http: ["controller", "workspaces", "stores", "orchestration", "incidents", "chatops", "telemetry"],
   cli: ["http", "workspaces", "orchestration", "chatops", "telemetry", "transport"],
   "auth-worker": ["workspaces", "transport"],
-  "sync-worker": ["workspaces", "stores", "transport"],
+  "sync-worker": ["workspaces", "stores", "transport", "http"],
   dev: [
     "controller",
     "workspaces",

@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Principal } from "./Credentials.ts"
 import { jsonDigest } from "./Digest.ts"
+import type { Message } from "./Frame.ts"
 
 export const Connection = Schema.Struct({
   storeId: Schema.String,
@@ -45,31 +46,29 @@ export const confirmedAttachment = (attachment: unknown, confirmedAt: number): O
     })
   )
 
-/** What a message of LiveStore's protocol says about whose it is. Everything but requests says nothing. */
-const Request = Schema.Struct({
-  _tag: Schema.Literal("Request"),
-  payload: Schema.Struct({ storeId: Schema.String, payload: Schema.optional(Schema.Unknown) })
-})
-const Other = Schema.Struct({ _tag: Schema.Literal("Ack", "Interrupt", "Ping", "Eof") })
-const Message = Schema.Union(Request, Other)
-const Messages = Schema.parseJson(Schema.Union(Message, Schema.Array(Message)))
+/** LiveStore's attachment of a socket, as far as it counts the pulls in flight. */
+const PullIds = Schema.parseJson(Schema.Struct({ pullRequestIds: Schema.Array(Schema.String) }))
+const decodePullIds = Schema.decodeUnknownOption(PullIds)
+
+/** The requests of the pulls in flight on a connection. */
+export const pullsInFlight = (attachment: unknown): ReadonlyArray<string> =>
+  Option.match(decodePullIds(attachment), {
+    onNone: () => [],
+    onSome: ({ pullRequestIds }) => pullRequestIds
+  })
 
 /**
- * Whether every request in a frame names the store and the payload of its own connection. LiveStore trusts what
- * the frame says (sync-cf 0.4.0 takes storeId and payload from the message, not from the validated URL), so that
- * without this a client validated for one workspace could speak in the name of another.
+ * Whether a message names the store and the payload of its own connection. LiveStore trusts what the frame says (sync-cf
+ * 0.4.0 takes storeId and payload from the message, not from the validated URL), so that without this a client validated
+ * for one workspace could speak in the name of another.
  */
-export const isOwnFrame = (connection: Connection, frame: string): Effect.Effect<boolean> =>
-  Schema.decodeUnknown(Messages)(frame).pipe(
-    Effect.flatMap((decoded) =>
-      Effect.every(Array.isArray(decoded) ? decoded : [decoded], (message: typeof Message.Type) =>
-        message._tag !== "Request"
-          ? Effect.succeed(true)
-          : message.payload.storeId !== connection.storeId
-            ? Effect.succeed(false)
-            : Effect.map(jsonDigest(message.payload.payload), (digest) => digest === connection.payloadDigest)
-      )
-    ),
-    // What cannot be read (not JSON, nested too deep) is not forwarded.
-    Effect.catchAllCause(() => Effect.succeed(false))
-  )
+export const isOwnMessage = (connection: Connection, message: Message): Effect.Effect<boolean> =>
+  message._tag !== "Request"
+    ? Effect.succeed(true)
+    : message.payload.storeId !== connection.storeId
+      ? Effect.succeed(false)
+      : jsonDigest(message.payload.payload).pipe(
+          Effect.map((digest) => digest === connection.payloadDigest),
+          // A payload that is nested too deep to be read.
+          Effect.catchAllCause(() => Effect.succeed(false))
+        )

@@ -4,9 +4,18 @@ import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { confirmedAttachment, connectionHeader, connectionOf, isOwnFrame } from "./Connection.ts"
+import {
+  confirmedAttachment,
+  type Connection,
+  connectionHeader,
+  connectionOf,
+  isOwnMessage,
+  pullsInFlight
+} from "./Connection.ts"
 import type { Environment } from "./Environment.ts"
+import { gapOf, messagesOf, type Received, refused, serverAhead } from "./Frame.ts"
 import { isMemberNow } from "./Membership.ts"
+import * as Traffic from "./Traffic.ts"
 
 /** See `Environment.MEMBERSHIP_RECHECK_MS`. */
 const defaultRecheckMs = 60_000
@@ -57,6 +66,8 @@ export class SyncBackendDO extends LiveStoreBackend {
   readonly #env: Environment
   /** When the last frame of a socket will have been handled. */
   readonly #handled = new WeakMap<CfTypes.WebSocket, Promise<void>>()
+  readonly #traffic = new WeakMap<CfTypes.WebSocket, Traffic.Connection>()
+  readonly #userPulls = new Traffic.UserPulls()
 
   constructor(state: CfTypes.DurableObjectState, env: Environment) {
     super(state, env)
@@ -71,19 +82,31 @@ export class SyncBackendDO extends LiveStoreBackend {
       return response
     }
     const handle = this.webSocketMessage?.bind(this)
-    this.webSocketMessage = (socket, frame) => {
+    this.webSocketMessage = async (socket, frame) => {
+      const traffic = this.#trafficOf(socket)
+      if (traffic.isClosed) return
+      const size = typeof frame === "string" ? frame.length : frame.byteLength
+      if (!traffic.begin(size)) {
+        this.#close(socket, policyViolation, "too many frames at once")
+        return
+      }
       // Checking takes a moment, in which the next frame may come: it waits, or a push would overtake the one before.
-      const handled = (this.#handled.get(socket) ?? Promise.resolve()).then(async () => {
-        if (await Effect.runPromise(this.#admits(socket, frame))) await handle?.(socket, frame)
-      })
+      const handled = (this.#handled.get(socket) ?? Promise.resolve())
+        .then(() => Effect.runPromise(this.#admitted(socket, frame)))
+        .then(async (admitted) => {
+          // It may have waited, and the connection have ended meanwhile.
+          for (const one of traffic.isClosed ? [] : admitted) await handle?.(socket, one)
+        })
+        .finally(() => traffic.done(size))
       this.#handled.set(
         socket,
         handled.catch(() => undefined)
       )
-      return handled
+      await handled
     }
     const close = this.webSocketClose?.bind(this)
     this.webSocketClose = async (socket, code, reason, wasClean) => {
+      this.#trafficOf(socket).isClosed = true
       // Without an answer the client's socket lingers until its own timeout, half a minute and a file descriptor.
       socket.close(code === 1005 || code === 1006 ? 1000 : code)
       await close?.(socket, code, reason, wasClean)
@@ -105,19 +128,73 @@ export class SyncBackendDO extends LiveStoreBackend {
     )
   }
 
-  /** Closes the socket of whoever speaks in another's name. */
-  #admits(socket: CfTypes.WebSocket, frame: string | ArrayBuffer): Effect.Effect<boolean> {
+  #trafficOf(socket: CfTypes.WebSocket): Traffic.Connection {
+    const known = this.#traffic.get(socket)
+    if (known !== undefined) return known
+    const traffic = new Traffic.Connection()
+    this.#traffic.set(socket, traffic)
+    return traffic
+  }
+
+  /** Ends a connection; what has already been sent over it is no longer handled. */
+  #close(socket: CfTypes.WebSocket, code: number, reason: string): void {
+    this.#trafficOf(socket).isClosed = true
+    socket.close(code, reason)
+  }
+
+  /** The frames to pass on to LiveStore. Closes the socket of a client that names another store. */
+  #admitted(socket: CfTypes.WebSocket, frame: string | ArrayBuffer): Effect.Effect<ReadonlyArray<string>> {
+    const traffic = this.#trafficOf(socket)
+    const close = (code: number, reason: string) => {
+      this.#close(socket, code, reason)
+      return []
+    }
+    const admit = (connection: Connection, received: Received) => this.#admit(socket, connection, received)
     return Effect.gen(function* () {
+      yield* traffic.turn
+      if (traffic.isClosed) return []
       const text = typeof frame === "string" ? frame : decoder.decode(frame)
-      if (text.length > maxFrameLength) {
-        socket.close(tooBig, "frame too large")
-        return false
-      }
+      if (text.length > maxFrameLength) return close(tooBig, "frame too large")
       const connection = connectionOf(socket.deserializeAttachment())
-      const isOwn = Option.isSome(connection) && (yield* isOwnFrame(connection.value, text))
-      if (!isOwn) socket.close(policyViolation, "not the store or payload of this connection")
-      return isOwn
+      const messages = yield* messagesOf(text)
+      const isOwn =
+        Option.isSome(connection) &&
+        Option.isSome(messages) &&
+        (yield* Effect.every(messages.value, ({ message }) => isOwnMessage(connection.value, message)))
+      if (!isOwn) return close(policyViolation, "not the store or payload of this connection")
+      const admitted: Array<Received> = []
+      for (const received of messages.value) {
+        if (yield* admit(connection.value, received)) admitted.push(received)
+      }
+      return admitted.length === messages.value.length
+        ? [text]
+        : admitted.map(({ json }) => JSON.stringify(json))
     })
+  }
+
+  /** Whether LiveStore is to handle the message; one that it must not has its answer. */
+  #admit(
+    socket: CfTypes.WebSocket,
+    { principal }: Connection,
+    { message }: Received
+  ): Effect.Effect<boolean> {
+    const { pulls, pullTurn } = this.#trafficOf(socket)
+    if (message._tag === "Interrupt") pulls.delete(message.requestId)
+    if (message._tag !== "Request") return Effect.succeed(true)
+    if (message.tag === "SyncWsRpc.Push") {
+      const gap = gapOf(message)
+      if (Option.isSome(gap)) socket.send(serverAhead(message.id, gap.value))
+      return Effect.succeed(Option.isNone(gap))
+    }
+    // Those of before the object hibernated are known from the attachment alone.
+    const inFlight = new Set([...pulls, ...pullsInFlight(socket.deserializeAttachment())])
+    if (inFlight.size >= Traffic.MAX_PULLS_IN_FLIGHT || inFlight.has(message.id)) {
+      socket.send(refused(message.id, "too many pulls in flight on this connection"))
+      return Effect.succeed(false)
+    }
+    pulls.add(message.id)
+    const userTurn = principal.kind === "user" ? this.#userPulls.turn(principal.userId) : Effect.void
+    return Effect.as(Effect.zipRight(pullTurn, userTurn), true)
   }
 
   /** A removed member loses the connection; one whose membership cannot be asked keeps it for a bounded time. */

@@ -112,7 +112,13 @@ const pull = (storeId: string, payload: unknown) => ({
   payload: { storeId, payload, live: true, cursor: { _tag: "None" } },
   headers: []
 })
-const push = (storeId: string, payload: unknown, id: string, seqNum = 1) => ({
+/** Pushes one event for each pair of a number and its parent's. */
+const pushNumbered = (
+  storeId: string,
+  payload: unknown,
+  id: string,
+  numbers: ReadonlyArray<readonly [number, number]>
+) => ({
   _tag: "Request",
   id: String((requestId += 1)),
   tag: "SyncWsRpc.Push",
@@ -120,19 +126,25 @@ const push = (storeId: string, payload: unknown, id: string, seqNum = 1) => ({
     storeId,
     payload,
     backendId: { _tag: "None" },
-    batch: [
-      {
-        name: "v1.ConversationCreated",
-        args: { id, title: "t", createdAt: new Date(0).toISOString() },
-        seqNum,
-        parentSeqNum: seqNum - 1,
-        clientId: "test",
-        sessionId: "test"
-      }
-    ]
+    batch: numbers.map(([seqNum, parentSeqNum]) => ({
+      name: "v1.ConversationCreated",
+      args: { id, title: "t", createdAt: new Date(0).toISOString() },
+      seqNum,
+      parentSeqNum,
+      clientId: "test",
+      sessionId: "test"
+    }))
   },
   headers: []
 })
+const push = (storeId: string, payload: unknown, id: string, seqNum = 1) =>
+  pushNumbered(storeId, payload, id, [[seqNum, seqNum - 1]])
+
+/** The names of the fields of the error that an exit tells. */
+const errorFieldsOf = (frame: string): ReadonlyArray<string> => {
+  const error = /"error":(\{[^}]*\})/.exec(frame)?.[1] ?? "{}"
+  return [...error.matchAll(/"(\w+)":/g)].map(([, name]) => name ?? "").sort()
+}
 
 /** What a store holds, as the server sees it. */
 const contents = async (storeId: string): Promise<string> => {
@@ -337,6 +349,117 @@ describe("what a connected client may say", () => {
     socket.close()
   })
 
+  const gaps: ReadonlyArray<readonly [string, ReadonlyArray<readonly [number, number]>]> = [
+    ["event 9 after event 2", [[9, 2]]],
+    ["an event with its parent's number", [[2, 2]]],
+    ["an event before its parent", [[1, 2]]],
+    [
+      "a gap after a good event",
+      [
+        [3, 2],
+        [9, 3]
+      ]
+    ],
+    [
+      "an event whose parent is not the one before it",
+      [
+        [3, 2],
+        [4, 2]
+      ]
+    ],
+    [
+      "events in the wrong order",
+      [
+        [4, 3],
+        [3, 2]
+      ]
+    ],
+    [
+      "an event twice",
+      [
+        [3, 2],
+        [3, 2]
+      ]
+    ]
+  ]
+
+  it.each(gaps)("is refused as one that is behind when it pushes %s", async (what, numbers) => {
+    const storeId = `ws-gap-${gaps.findIndex(([name]) => name === what)}`
+    const payload = server(storeId)
+    const socket = await Socket.open(urlOf(worker, storeId, payload))
+    const exitOf = async ({ id }: { readonly id: string }): Promise<string> => {
+      const mine = () =>
+        socket.frames.find((frame) => frame.includes('"Exit"') && frame.includes(`"requestId":"${id}"`))
+      await eventually("the push is answered", () => mine() !== undefined)
+      return mine() ?? ""
+    }
+    const say = (message: { readonly id: string }) => {
+      socket.send(message)
+      return exitOf(message)
+    }
+    expect(
+      await say(
+        pushNumbered(storeId, payload, "good", [
+          [1, 0],
+          [2, 1]
+        ])
+      )
+    ).toContain('"Success"')
+    // In a frame of its own, and beside another message in one frame.
+    const alone = await say(pushNumbered(storeId, payload, "smuggled", numbers))
+    const beside = pushNumbered(storeId, payload, "smuggled", numbers)
+    socket.send([pull(storeId, payload), beside])
+    for (const refusal of [alone, await exitOf(beside)]) {
+      expect(refusal).toContain('"ServerAheadError"')
+      expect(refusal).toContain('"minimumExpectedNum"')
+    }
+    // It is the very answer that LiveStore gives to a push after another head, and the log goes on.
+    const late = await say(pushNumbered(storeId, payload, "late", [[2, 1]]))
+    expect(errorFieldsOf(alone)).toEqual(errorFieldsOf(late))
+    expect(await say(pushNumbered(storeId, payload, "next", [[3, 2]]))).toContain('"Success"')
+    expect(await contents(storeId)).not.toContain("smuggled")
+    socket.close()
+  })
+
+  it("has so many pulls in flight, and is refused more until it gives one up", async () => {
+    const payload = server("ws-flood")
+    const socket = await Socket.open(urlOf(worker, "ws-flood", payload))
+    const pulls = Array.from({ length: 20 }, () => pull("ws-flood", payload))
+    for (const one of pulls) socket.send(one)
+    const saysOf = ({ id }: { readonly id: string }, word: string) =>
+      socket.frames.some((frame) => frame.includes(`"requestId":"${id}"`) && frame.includes(word))
+    await eventually("sixteen are refused", () => pulls.filter((one) => saysOf(one, "Exit")).length === 16)
+    await eventually("four are answered", () => pulls.filter((one) => saysOf(one, "NoMore")).length === 4)
+    expect(pulls.filter((one) => saysOf(one, "UnknownError")).length).toBe(16)
+    expect(socket.closedWith).toBeUndefined()
+    socket.send({ _tag: "Interrupt", requestId: pulls[0]?.id })
+    const next = pull("ws-flood", payload)
+    socket.send(next)
+    await eventually("the next one is answered", () => saysOf(next, "NoMore"))
+    socket.close()
+  })
+
+  it("loses its connection when it does not wait for its frames to be handled", async () => {
+    const payload = server("ws-flood")
+    const socket = await Socket.open(urlOf(worker, "ws-flood", payload))
+    // Pulls that are given up at once wait for their turn all the same, and everything behind them does.
+    for (let count = 0; count < 20; count += 1) {
+      const givenUp = pull("ws-flood", payload)
+      socket.send(givenUp)
+      socket.send({ _tag: "Interrupt", requestId: givenUp.id })
+    }
+    for (let count = 0; count < 1_000; count += 1) socket.send({ _tag: "Ack", requestId: "1" })
+    await eventually("the connection is closed", () => socket.closedWith !== undefined)
+    expect(socket.closedWith).toBe(1008)
+    const other = await Socket.open(urlOf(worker, "ws-flood", payload))
+    const answered = pull("ws-flood", payload)
+    other.send(answered)
+    await eventually("another connection is served", () =>
+      other.frames.some((frame) => frame.includes("NoMore"))
+    )
+    other.close()
+  })
+
   const lies: ReadonlyArray<readonly [string, (own: unknown, others: unknown) => ReadonlyArray<unknown>]> = [
     ["pulls another workspace", (own) => [pull("ws-beta", own)]],
     ["pushes into another workspace", (own) => [push("ws-beta", own, "smuggled")]],
@@ -353,6 +476,19 @@ describe("what a connected client may say", () => {
     ],
     ["speaks no JSON", () => ["{nonsense"]],
     ["nests without end", () => [`${"[".repeat(100_000)}${"]".repeat(100_000)}`]],
+    [
+      "pushes arguments that nest deeper than readers can read",
+      (own) => [
+        JSON.stringify(push("ws-alpha", own, "smuggled", 2)).replace(
+          '"t"',
+          `${"[".repeat(1_000)}${"]".repeat(1_000)}`
+        )
+      ]
+    ],
+    [
+      "names a request that fills its socket's attachment",
+      (own) => [{ ...pull("ws-alpha", own), id: "9".repeat(2_000) }]
+    ],
     ["sends a frame beyond all limits", () => [" ".repeat(1_100_000)]]
   ]
 
