@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { ConfigErrors, configExitCode } from "./config.ts"
+import { escapedLines } from "./telemetry/PlainText.ts"
 
 export interface Options {
   /** From the first signal on, the process lives no longer than this, in milliseconds. */
@@ -22,7 +23,7 @@ const EXIT_FAILURE = 1
 
 /** Ends the process with one message on standard error. */
 export const exitWith = (code: number, message: string): never => {
-  process.stderr.write(`${message}\n`)
+  process.stderr.write(`${escapedLines(message)}\n`)
   return process.exit(code)
 }
 

@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { hostname, userInfo } from "node:os"
 import * as UrlText from "../transport/UrlText.ts"
+import { escapedJson } from "../telemetry/PlainText.ts"
 import { Screen } from "./Screen.ts"
 import { ConfigurationWrong } from "./ServerConfiguration.ts"
 import * as WsoClient from "./WsoClient.ts"
@@ -78,10 +79,23 @@ export const baseUrlOf = (names: string, text: string): Effect.Effect<string, Co
     ? Effect.succeed(UrlText.asBase(text.trim()))
     : new ConfigurationWrong({ message: `${names} takes ${UrlText.takes(baseUrl)}.` })
 
-export const connect = (options: ServerOptions): Effect.Effect<WsoClient.WsoClient, ConfigurationWrong> =>
-  Effect.map(baseUrlOf("--url or WSO_URL", options.url), (checked) =>
-    WsoClient.make({ url: checked, token: Option.flatMap(options.token, firstToken), actor: actor() })
-  )
+/** What a header takes, and what the server takes for a token. */
+const isSendable = (token: Redacted.Redacted): boolean => /^[\x21-\x7e]+$/.test(Redacted.value(token))
+
+export const connect = (
+  options: ServerOptions
+): Effect.Effect<WsoClient.WsoClient, ConfigurationWrong | WrongUsage> =>
+  Effect.gen(function* () {
+    const url = yield* baseUrlOf("--url or WSO_URL", options.url)
+    const token = Option.flatMap(options.token, firstToken)
+    if (Option.exists(token, (given) => !isSendable(given))) {
+      return yield* new WrongUsage({
+        message:
+          "The token has a space, a line break or a character beyond ASCII in it, and cannot be sent: check --token or SERVER_BYPASS_TOKEN."
+      })
+    }
+    return WsoClient.make({ url, token, actor: actor() })
+  })
 
 export const now: Effect.Effect<number> = Clock.currentTimeMillis
 
@@ -92,5 +106,5 @@ export const show = <A>(
   text: (value: A) => string
 ): Effect.Effect<void, never, Screen> =>
   Effect.flatMap(Screen, ({ print }) =>
-    print(format === "json" ? JSON.stringify(answer.raw, null, 2) : text(answer.value))
+    print(format === "json" ? escapedJson(JSON.stringify(answer.raw, null, 2)) : text(answer.value))
   )

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import { type IncomingMessage, request as httpRequest } from "node:http"
 import { request as httpsRequest } from "node:https"
 import { ErrorBody } from "../http/api/Common.ts"
+import { escaped, escapedValue } from "../telemetry/PlainText.ts"
 import { describeFailure, failureOf } from "../transport/Failure.ts"
 import { isRedirect, targetOf } from "../transport/Redirect.ts"
 
@@ -64,7 +65,10 @@ export class AnswerUnexpected extends Schema.TaggedError<AnswerUnexpected>()("An
 
 export type ClientError = ServerUnreachable | ServerMoved | ServerRefused | AnswerUnexpected
 
-/** An answer as it was sent, for `-o json`, and as far as this version knows it. */
+/**
+ * An answer as it was sent, for `-o json`, and as far as this version knows it: there every text is escaped, whatever view
+ * shows it.
+ */
 export interface Answer<A> {
   readonly status: number
   readonly raw: unknown
@@ -91,6 +95,8 @@ interface RawAnswer {
   readonly text: string
   readonly headers: Answer<unknown>["headers"]
 }
+
+const escapedOnce = (value: unknown): unknown => escapedValue(value)
 
 const hostnameOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1")
 
@@ -173,7 +179,12 @@ export const make = (options: Options) => {
     return Option.match(decodeError(text), {
       onNone: () => new AnswerUnexpected({ path: call.path, status }),
       onSome: ({ error }) =>
-        new ServerRefused({ status, code: error.code, reason: error.message, requestId: error.requestId })
+        new ServerRefused({
+          status,
+          code: escaped(error.code),
+          reason: escaped(error.message),
+          requestId: escaped(error.requestId)
+        })
     })
   }
 
@@ -188,7 +199,8 @@ export const make = (options: Options) => {
       const isAnswer = (answer.status >= 200 && answer.status < 300) || accept.includes(answer.status)
       if (!isAnswer) return yield* refusalOf(call, answer)
       const raw = parse(answer.text)
-      const value = Option.flatMap(raw, Schema.decodeUnknownOption(schema))
+      // What is shown to a person passes here, and only here: `raw` is for programs.
+      const value = Option.flatMap(Option.map(raw, escapedOnce), Schema.decodeUnknownOption(schema))
       if (Option.isNone(raw) || Option.isNone(value)) {
         return yield* new AnswerUnexpected({ path: call.path, status: answer.status })
       }
@@ -219,7 +231,8 @@ export const make = (options: Options) => {
   /** The data of each server-sent event, until the server ends the stream or the caller stops listening. */
   const events = <A, I>(schema: Schema.Schema<A, I>, path: string): Stream.Stream<A, ClientError> => {
     const call: Call = { method: "GET", path, headers: { accept: "text/event-stream" } }
-    const decode = Schema.decodeUnknownOption(Schema.parseJson(schema))
+    const decode = (text: string) =>
+      Option.flatMap(Option.map(parse(text), escapedOnce), Schema.decodeUnknownOption(schema))
     return Stream.unwrapScoped(
       Effect.gen(function* () {
         const controller = yield* Effect.acquireRelease(

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 // eslint-disable-next-line no-restricted-imports -- this is a main: it hands the configuration on as a service
 import { loadProcessConfig, variableDocs } from "../config.ts"
+import { escapedLines } from "../telemetry/PlainText.ts"
 import { run } from "./App.ts"
 import { exitCodes } from "./ExitCode.ts"
 import * as ProcessScreen from "./ProcessScreen.ts"
@@ -78,6 +79,7 @@ fiber.addObserver((exit) => {
     process.exitCode = exit.value
     return
   }
-  if (!Cause.isInterruptedOnly(exit.cause)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+  if (!Cause.isInterruptedOnly(exit.cause))
+    process.stderr.write(`${escapedLines(Cause.pretty(exit.cause))}\n`)
   process.exitCode = Cause.isInterruptedOnly(exit.cause) ? exitCodes.interrupted.code : exitCodes.trouble.code
 })

@@ -4,6 +4,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { escaped, escapedLines } from "./PlainText.ts"
 
 const Line = Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 const decodeLine = Schema.decodeUnknownOption(Line)
@@ -25,17 +26,19 @@ const paint = (text: string, code: number | undefined, colour: boolean): string 
 
 /** Plain words stay plain; everything else is quoted, so that no control character reaches the terminal. */
 const value = (field: unknown): string =>
-  typeof field === "string" && /^[\w./:@+-]+$/.test(field) ? field : JSON.stringify(field)
+  typeof field === "string" && /^[\w./:@+-]+$/.test(field) ? field : escapedLines(JSON.stringify(field))
 
 /** `time LEVEL message key=value …`, and an error's stack below it. A line that is not JSON is returned as it is. */
 export const prettyLine = (line: string, colour: boolean): string =>
   Option.match(decodeLine(line), {
-    onNone: () => line,
+    onNone: () => escapedLines(line),
     onSome: ({ err, level, msg, time, ...fields }) => {
       const label = typeof level === "string" ? level : "info"
       const clock = typeof time === "string" ? time.slice(11, 23) : ""
-      const text = typeof msg === "string" ? JSON.stringify(msg).slice(1, -1) : ""
-      const pairs = Object.entries(fields).map(([key, field]) => paint(`${key}=${value(field)}`, DIM, colour))
+      const text = typeof msg === "string" ? escaped(msg, Infinity) : ""
+      const pairs = Object.entries(fields).map(([key, field]) =>
+        paint(`${escaped(key)}=${value(field)}`, DIM, colour)
+      )
       const head = [
         paint(clock, DIM, colour),
         paint(label.toUpperCase().padEnd(5), COLOURS[label], colour),
@@ -44,7 +47,7 @@ export const prettyLine = (line: string, colour: boolean): string =>
       ].join(" ")
       const stack = Option.match(decodeError(err), {
         onNone: () => "",
-        onSome: (error) => (error.stack ?? error.message).replace(/^/gm, "    ") + "\n"
+        onSome: (error) => escapedLines(error.stack ?? error.message).replace(/^/gm, "    ") + "\n"
       })
       return `${head}\n${stack}`
     }

@@ -12,7 +12,7 @@ const QUIET = "300 millis"
 
 /** One line of the log of transitions. */
 export const eventLine = ({ at, message, storeId, type }: typeof Event.Type): string =>
-  `${at}  ${type}  ${storeId ?? "-"}  ${JSON.stringify(message).slice(1, -1)}`
+  `${at}  ${type}  ${storeId ?? "-"}  ${message}`
 
 const follow = Options.boolean("follow").pipe(
   Options.withAlias("f"),
