@@ -22,6 +22,18 @@ const Ids = Schema.optionalWith(Schema.Array(Schema.Unknown), { default: () => [
 /** Of the body of `GET /health`. */
 const HealthPart = Schema.Struct({
   status: Schema.Literal("healthy", "degraded", "unhealthy"),
+  checks: Schema.optionalWith(
+    Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        status: Schema.Literal("ok", "warn", "fail"),
+        found: Schema.String,
+        next: Schema.NullOr(Schema.String),
+        since: Schema.NullOr(Schema.String)
+      })
+    ),
+    { default: () => [] }
+  ),
   convergence: Schema.Struct({
     converged: Schema.Boolean,
     desiredCount: Schema.Number,
@@ -109,6 +121,21 @@ const circuitLines = (breakers: ReadonlyArray<BreakerView>): Lines => {
       ]
 }
 
+/** What the server's checks say, but for those that are ok. */
+const checkLines = ({ checks }: HealthPart): Lines => {
+  const unwell = checks.filter(({ status: one }) => one !== "ok")
+  return unwell.length === 0
+    ? []
+    : [
+        "Not well:",
+        ...rows(
+          unwell,
+          ({ found, name, next, since, status: one }) =>
+            `**${one}** ${code(name)}${since === null ? "" : ` since ${relativeIso(since)}`}: ${code(found, MAX_SENTENCE)}${next === null ? "" : `. Next: ${code(next, MAX_SENTENCE)}`}`
+        )
+      ]
+}
+
 const convergenceLine = ({ convergence }: HealthPart, now: number): string => {
   const { converged, desiredCount, driftCount, monitoredCount, notConvergedForMs } = convergence
   const counts = `${monitoredCount} of ${desiredCount} monitored`
@@ -130,6 +157,7 @@ export const status = (
   `The server is **${health.status}**.`,
   convergenceLine(health, now),
   sourceLine(health),
+  ...checkLines(health),
   ...guardLines(plan),
   ...pauseLines(plan),
   ...circuitLines(breakers),

@@ -110,7 +110,7 @@ const make = ({ admins, apiUrl = FollowUp.DISCORD_API, channels }: Options) =>
             return yield* administration.explain(argument).pipe(
               Effect.map((explanation) => succeeded(Answers.explain(explanation))),
               Effect.catchTag("UnknownWorkspace", () =>
-                Effect.succeed(refused("Nobody has ever spoken of this workspace."))
+                Effect.succeed(refused("This server does not know this workspace."))
               )
             )
           case "last":

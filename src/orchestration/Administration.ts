@@ -53,6 +53,8 @@ export interface Explanation {
     readonly state: "present" | "absent" | "unknown"
     /** Named by STORE_IDS. */
     readonly pinned: boolean
+    /** This server remembers having monitored it. */
+    readonly wasKnown: boolean
     readonly absence: {
       readonly kind: "deleted" | "absent"
       readonly confirmations: number
@@ -79,6 +81,8 @@ export interface Explanation {
   readonly lastError: { readonly code: string; readonly message: string; readonly at: string } | null
   readonly nextAttemptAt: string | null
   readonly blockedBy: ReadonlyArray<Blocker>
+  /** What is not well with the whole server. */
+  readonly checks: ReadonlyArray<CheckView>
   readonly conditions: ReadonlyArray<Condition>
   readonly transitions: ReadonlyArray<{
     readonly at: string

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import type { KeyView } from "../controller/WorkQueue.ts"
-import type { EventProcessor } from "../stores/EventProcessor.ts"
+import { EventProcessor } from "../stores/EventProcessor.ts"
 import type { StoreDriver } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState, describeRefreshError } from "../workspaces/DesiredState.ts"
@@ -23,9 +23,10 @@ import {
   type Which
 } from "./Administration.ts"
 import type { AuditEntry } from "./Audit.ts"
-import { Checks, unwellIn, viewOf } from "./checks/Checks.ts"
+import { Checks, type Snapshot, unwellIn, viewOf } from "./checks/Checks.ts"
+import { SOURCE_BREAKER, sourceNextStep } from "./checks/rows/source.ts"
 import { EventFeed } from "./EventFeed.ts"
-import { blockers, summarize, type Situation, unsupportedSummary } from "./Explain.ts"
+import { blockers, summarize, type ServerSituation, type Situation, unsupportedSummary } from "./Explain.ts"
 import { Lockdown } from "./Lockdown.ts"
 import { Operations, ReconcilerDisabled, type Actor } from "./Operations.ts"
 import { Pauses } from "./Pauses.ts"
@@ -100,6 +101,7 @@ export const make = (options: Options) =>
     const state = yield* StateStore
     const feed = yield* EventFeed
     const checks = yield* Checks
+    const processor = yield* EventProcessor
     const owns = options.owns ?? (() => true)
 
     const record = (
@@ -130,10 +132,11 @@ export const make = (options: Options) =>
       }
     }
 
+    /** Of the source: whether the handler of messages can be asked says nothing about a workspace. */
     const openBreaker = Effect.map(
       Effect.forEach(options.breakers, (breaker) => breaker.status),
       (statuses) => {
-        const open = statuses.find((status) => status.state !== "closed")
+        const open = statuses.find(({ name, state }) => name === SOURCE_BREAKER && state !== "closed")
         if (open === undefined) return null
         const { lastError } = desired.view()
         return {
@@ -144,12 +147,34 @@ export const make = (options: Options) =>
       }
     )
 
+    /** What of the whole server matters to what may be done about one workspace. */
+    const serverSituation = ({ facts, results }: Snapshot): ServerSituation => {
+      const failing = (name: string) =>
+        results.find(({ check, status }) => check.name === name && status === "fail")
+      const backend = failing("sync-backend")
+      const sourceBreaker = facts.breakers.some(
+        ({ name, state: it }) => name === SOURCE_BREAKER && it !== "closed"
+      )
+      return {
+        locked: facts.lockdown !== null,
+        reconcilerOff:
+          facts.reconciler.disabled === null
+            ? null
+            : (failing("reconciler")?.next ??
+              `The reconciler is off (${facts.reconciler.disabled.reason}): only what STORE_IDS names is monitored`),
+        sourceDown: facts.source.error !== null || sourceBreaker ? sourceNextStep(facts) : null,
+        backendDown: backend?.next == null ? null : { found: backend.found, nextStep: backend.next }
+      }
+    }
+
     const situationOf = (storeId: string, key: KeyView, everListed: boolean, now: number) =>
       Effect.gen(function* () {
         const what = desired.get(storeId)
         const observed = manager.observe(storeId)
         const status = controller.status(storeId)
         const pause = pauses.holding(storeId)
+        const judged = yield* checks.now
+        const processing = processor.processing(storeId)
         const verdict = yield* controller.verdict
         const isHeldByGuard = verdict.plan?.storeIds.includes(storeId) === true
         const blockedReason = status.blocked?.reason
@@ -204,13 +229,18 @@ export const make = (options: Options) =>
           breaker: yield* openBreaker,
           fresh: controller.isFresh(),
           everListed,
+          server: serverSituation(judged),
+          messages: {
+            pending: processing?.pendingUserMessages ?? 0,
+            parked: processing?.parkedUserMessages ?? 0
+          },
           observed: ({ Closed: "closed", Opening: "opening", Open: "open", Dead: "dead" } as const)[
             observed._tag
           ],
           isConnected: observed._tag === "Open" ? observed.connectivity.isConnected : null,
           now
         }
-        return { situation, what, observed, status }
+        return { situation, what, observed, status, judged }
       })
 
     const explain: Administration["Type"]["explain"] = (storeId) =>
@@ -219,7 +249,7 @@ export const make = (options: Options) =>
         const reason = desired.view().unsupported.get(storeId)
         const key = yield* controller.inspect(storeId)
         const transitions = yield* state.transitions.read(storeId, MAX_TRANSITIONS_SHOWN)
-        const { observed, situation, status, what } = yield* situationOf(
+        const { judged, observed, situation, status, what } = yield* situationOf(
           storeId,
           key,
           transitions.length > 0,
@@ -231,7 +261,9 @@ export const make = (options: Options) =>
           isNews &&
           transitions.length === 0 &&
           situation.fresh &&
-          situation.breaker === null
+          // Else what there is to do is more than to look for the id.
+          situation.server.sourceDown === null &&
+          situation.server.reconcilerOff === null
         ) {
           return yield* new UnknownWorkspace({ storeId })
         }
@@ -245,6 +277,7 @@ export const make = (options: Options) =>
           desired: {
             state: situation.desired,
             pinned: what._tag === "Present" && what.pinned,
+            wasKnown: transitions.length > 0,
             ...desiredView(),
             absence:
               what._tag !== "Absent" || situation.absence === null
@@ -282,6 +315,7 @@ export const make = (options: Options) =>
                 },
           nextAttemptAt: queue.until,
           blockedBy,
+          checks: unwellIn("explain", judged).map(viewOf),
           conditions: status.conditions,
           transitions: transitions.map(({ at, message, type }) => ({ at: isoOf(at), type, message }))
         }

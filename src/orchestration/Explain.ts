@@ -4,6 +4,18 @@
  */
 import type { Blocker, Explanation } from "./Administration.ts"
 
+/** How the whole server is, as far as what an operator may do about one workspace depends on it. Steps are the checks'. */
+export interface ServerSituation {
+  /** The server refuses whatever would change anything. */
+  readonly locked: boolean
+  /** The step of a reconciler that is off; null: it is on. A run by hand is refused while it is off. */
+  readonly reconcilerOff: string | null
+  /** The step while the source cannot be asked; null: it can. A run by hand fails as a scheduled one does. */
+  readonly sourceDown: string | null
+  /** What is found, and the step, while no store hears the sync backend. */
+  readonly backendDown: { readonly found: string; readonly nextStep: string } | null
+}
+
 /** Everything that the sentences are made of. Times are milliseconds since the epoch. */
 export interface Situation {
   readonly storeId: string
@@ -40,6 +52,10 @@ export interface Situation {
   } | null
   readonly fresh: boolean
   readonly everListed: boolean
+  /** What keeps commands from working, and messages from flowing, at this moment. */
+  readonly server: ServerSituation
+  /** User messages of this workspace. */
+  readonly messages: { readonly pending: number; readonly parked: number }
   readonly observed: "closed" | "opening" | "open" | "dead"
   readonly isConnected: boolean | null
   readonly now: number
@@ -59,6 +75,23 @@ const inWords = (ms: number): string =>
 
 const untilWords = (until: number | null, now: number): string =>
   until === null ? "until somebody resumes it" : `for now; it ends ${inWords(Math.max(0, until - now))}`
+
+/** How to have the workspace looked at now; where that cannot work, what has to happen before. */
+const lookNow = ({ server, storeId }: Situation): string => {
+  if (server.reconcilerOff !== null) return server.reconcilerOff
+  return server.sourceDown ?? `wso reconcile ${storeId}`
+}
+
+const canLookNow = ({ server }: Situation): boolean =>
+  server.reconcilerOff === null && server.sourceDown === null
+
+const CHANGES = /\bwso (reconcile|resume|approve|reject|suspend|circuits reset|messages)\b/
+
+/** Under a lockdown, commands that change anything are refused until it is lifted. */
+const withLockdown = ({ server }: Situation, step: string): string =>
+  server.locked && CHANGES.test(step)
+    ? `The server is locked down and refuses changes: wso lockdown lift -r <reason>, then ${step}`
+    : step
 
 const pauseBlocker = (s: Situation): Blocker | null =>
   s.pause === null
@@ -88,7 +121,9 @@ const removalBlocker = (s: Situation): Blocker | null => {
       reason: "evidence",
       message: `It is missing from the directory's list, in ${confirmations} of the ${confirmationsNeeded} complete lists that are needed before it is stopped.`,
       until: null,
-      nextStep: `Nothing, the next resync looks again; to look now: wso reconcile ${s.storeId}`
+      nextStep: canLookNow(s)
+        ? `Nothing, the next resync looks again; to look now: ${lookNow(s)}`
+        : lookNow(s)
     }
   }
   if (graceUntil !== null && graceUntil > s.now) {
@@ -129,7 +164,9 @@ const waitingBlocker = (s: Situation): Blocker | null => {
       reason: "backoff",
       message: `The last ${s.attempts === 1 ? "attempt" : `${s.attempts} attempts`} failed${s.lastError === null ? "" : ` (${s.lastError.message})`}; the next is ${when}.`,
       until: iso(s.waiting.until),
-      nextStep: `To try now: wso reconcile ${s.storeId}`
+      nextStep: canLookNow(s)
+        ? `To try now: ${lookNow(s)}`
+        : `Nothing for this workspace: it is tried again by itself ${when}. ${lookNow(s)}`
     }
   }
   return s.waiting.reason === "flapping"
@@ -137,7 +174,7 @@ const waitingBlocker = (s: Situation): Blocker | null => {
         reason: "flapping",
         message: `Its store keeps dying soon after it was opened; it is opened again ${when}.`,
         until: iso(s.waiting.until),
-        nextStep: `See why it dies: wso describe ${s.storeId}; to try now: wso reconcile ${s.storeId}`
+        nextStep: `See why it dies: wso describe ${s.storeId}; ${canLookNow(s) ? "to try now: " : ""}${lookNow(s)}`
       }
     : null
 }
@@ -149,20 +186,51 @@ const breakerBlocker = (s: Situation): Blocker | null =>
         reason: "breaker",
         message: `The directory cannot be asked: its circuit breaker is open${s.breaker.lastError === null ? "" : ` (${s.breaker.lastError})`}, so what is known may be old.`,
         until: iso(s.breaker.until),
-        nextStep: `See wso circuits; once the Auth Worker answers again: wso circuits reset ${s.breaker.name}`
+        nextStep:
+          s.server.sourceDown ??
+          `See wso circuits; once the Auth Worker answers again: wso circuits reset ${s.breaker.name}`
+      }
+
+/** Monitored or not, no message reaches it and no answer leaves. */
+const backendBlocker = (s: Situation): Blocker | null =>
+  s.server.backendDown === null || s.desired !== "present" || s.isConnected === true
+    ? null
+    : {
+        reason: "sync-backend",
+        message: `Its messages neither arrive nor leave: ${s.server.backendDown.found}.`,
+        until: null,
+        nextStep: s.server.backendDown.nextStep
       }
 
 /** Everything that blocks the workspace, what weighs most first. */
 export const blockers = (s: Situation): ReadonlyArray<Blocker> =>
-  [ownerBlocker(s), pauseBlocker(s), removalBlocker(s), waitingBlocker(s), breakerBlocker(s)].filter(
-    (blocker) => blocker !== null
-  )
+  [
+    ownerBlocker(s),
+    pauseBlocker(s),
+    removalBlocker(s),
+    backendBlocker(s),
+    waitingBlocker(s),
+    breakerBlocker(s)
+  ]
+    .filter((blocker) => blocker !== null)
+    .map((blocker) => ({ ...blocker, nextStep: withLockdown(s, blocker.nextStep) }))
 
 const monitoredSummary = (s: Situation): string => {
   if (s.desired === "absent") return "It is gone from the directory and still monitored."
   return s.isConnected === false
     ? "It is monitored, but its store does not hear the sync backend at the moment."
     : "It is monitored: its store is open and its event processor runs."
+}
+
+const monitoredStep = (s: Situation): string => {
+  const { parked, pending } = s.messages
+  if (parked > 0) return `wso messages shows which of its messages were given up, and why (${parked})`
+  if (s.isConnected === false) {
+    return `Nothing: it connects again by itself, and is opened afresh after two minutes; see wso describe ${s.storeId}`
+  }
+  return pending > 0
+    ? `Nothing to do for the store; ${pending} of its messages wait: wso status says for how long`
+    : "Nothing to do."
 }
 
 const plainSummary = (s: Situation): { readonly summary: string; readonly nextStep: string } => {
@@ -175,10 +243,10 @@ const plainSummary = (s: Situation): { readonly summary: string; readonly nextSt
         }
       : {
           summary:
-            "It is not monitored, because nobody has ever spoken of it: the directory's newest list does not have it.",
-          nextStep:
-            "Check the id, and look for it in the Auth Worker; if it has just been created: wso reconcile " +
-            s.storeId
+            "It is not monitored: the newest list that the directory gave does not have it, and it has never been monitored here.",
+          nextStep: canLookNow(s)
+            ? `Check the id, and look for it in the Auth Worker; if it has just been created: ${lookNow(s)}`
+            : `Check the id. ${lookNow(s)}`
         }
   }
   switch (s.queue) {
@@ -192,8 +260,8 @@ const plainSummary = (s: Situation): { readonly summary: string; readonly nextSt
     case "waiting":
     case "none":
       return s.lastError === null
-        ? { summary: "It is not monitored yet.", nextStep: `wso reconcile ${s.storeId}` }
-        : { summary: `It is not monitored: ${s.lastError.message}`, nextStep: `wso reconcile ${s.storeId}` }
+        ? { summary: "It is not monitored yet.", nextStep: lookNow(s) }
+        : { summary: `It is not monitored: ${s.lastError.message}`, nextStep: lookNow(s) }
   }
 }
 
@@ -211,16 +279,18 @@ export const summarize = (
 ): Pick<Explanation, "summary" | "nextStep"> => {
   const [first] = blockedBy
   if (s.monitored) {
-    const isAsItShouldBe = s.desired === "present" && first?.reason !== "paused"
+    const isAsItShouldBe =
+      s.desired === "present" && first?.reason !== "paused" && first?.reason !== "sync-backend"
     return {
       summary:
         first === undefined || isAsItShouldBe
           ? monitoredSummary(s)
           : `${monitoredSummary(s)} ${first.message}`,
-      nextStep: first === undefined || isAsItShouldBe ? "Nothing to do." : first.nextStep
+      nextStep: first === undefined || isAsItShouldBe ? withLockdown(s, monitoredStep(s)) : first.nextStep
     }
   }
-  const plain = plainSummary(s)
+  const { nextStep, summary } = plainSummary(s)
+  const plain = { summary, nextStep: withLockdown(s, nextStep) }
   if (first === undefined || (s.desired === "unknown" && s.everListed)) return plain
   return { summary: `It is not monitored. ${first.message}`, nextStep: first.nextStep }
 }

@@ -152,7 +152,7 @@ const desiredCondition = (
     Unknown: {
       status: "Unknown",
       reason: "NeverListed",
-      message: "The source of truth has never spoken of it"
+      message: "What is known of the source of truth does not have it"
     }
   } as const
   return makeCondition({ type, ...said[desired], observedRevision }, desiredSince)

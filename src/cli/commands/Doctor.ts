@@ -11,6 +11,7 @@ import { AnswerIsNo, connect, now, view } from "../Environment.ts"
 import { failed, type Finding, findingsText, hasFailed, ok, skipped, warning } from "../Findings.ts"
 import { Screen } from "../Screen.ts"
 import { summaries } from "../summaries.ts"
+import { checkDetail } from "../text/ChecksText.ts"
 import { ServerConfiguration } from "../ServerConfiguration.ts"
 import { duration } from "../Words.ts"
 import type { ClientError, WsoClient } from "../WsoClient.ts"
@@ -132,20 +133,39 @@ const webhookSecret = (client: WsoClient) =>
     )
   )
 
+/** What the server's own checks say, each as a finding. Without the admin token a warning has no words. */
+const serverChecks = (client: WsoClient) =>
+  client.ask(Health, { method: "GET", path: "/health" }).pipe(
+    Effect.map(({ value: { checks = [] } }): ReadonlyArray<Finding> =>
+      checks.map((check) =>
+        check.status === "ok"
+          ? ok(check.name, check.found ?? "")
+          : (check.status === "warn" ? warning : failed)(check.name, checkDetail(check))
+      )
+    ),
+    Effect.catchAll((error) => Effect.succeed([failed("server checks", error.message)]))
+  )
+
 /** All of them, in this order. */
 export const examine = (client: WsoClient) =>
-  Effect.all([
-    configuration,
-    reachable(client),
-    clocks(client),
-    tokenAccepted(client),
-    webhookSecret(client),
-    probe(client, "first pass", "/health/ready"),
-    probe(client, "state database", "/health/db"),
-    probe(client, "Auth Worker", "/health/auth-worker"),
-    probe(client, "sync backend", "/health/sync"),
-    storeSelfTest(client)
-  ])
+  Effect.map(
+    Effect.all([
+      Effect.all([
+        configuration,
+        reachable(client),
+        clocks(client),
+        tokenAccepted(client),
+        webhookSecret(client),
+        probe(client, "first pass", "/health/ready"),
+        probe(client, "state database", "/health/db"),
+        probe(client, "Auth Worker", "/health/auth-worker"),
+        probe(client, "sync backend", "/health/sync"),
+        storeSelfTest(client)
+      ]),
+      serverChecks(client)
+    ]),
+    ([own, ofServer]) => [...own, ...ofServer]
+  )
 
 export const doctor = Command.make("doctor", view, (options) =>
   Effect.gen(function* () {

@@ -6,6 +6,7 @@ import { Breaker, CircuitBreakers, Queue, StuckList } from "../../http/api/Views
 import { AnswerIsNo, connect, now, server, show, view, WrongUsage } from "../Environment.ts"
 import { Screen } from "../Screen.ts"
 import { summaries } from "../summaries.ts"
+import { checkLines } from "../text/ChecksText.ts"
 import { pairs, table } from "../Table.ts"
 import { duration, parseDuration, relative } from "../Words.ts"
 
@@ -65,21 +66,29 @@ export const stuck = Command.make("stuck", { ...view, olderThan }, (options) =>
       method: "GET",
       path: `/queue/stuck?olderThanMs=${olderThanMs}`
     })
+    const { paint } = yield* Screen
+    const time = yield* now
+    const { checks = [] } = answer.value
+    const server = checkLines(checks, time, paint)
     yield* show(options.output, answer, (value) =>
-      value.stuck.length === 0
-        ? `Nothing has been out of place for ${duration(olderThanMs)}.`
-        : table(
-            ["WORKSPACE", "KIND", "FOR", "WHY", "MESSAGE"],
-            value.stuck.map(({ forMs, kind, message, reason, storeId }) => [
-              storeId,
-              kind,
-              duration(forMs),
-              reason,
-              message
-            ])
-          )
+      [
+        value.stuck.length === 0
+          ? `Nothing has been out of place for ${duration(olderThanMs)}.`
+          : table(
+              ["WORKSPACE", "KIND", "FOR", "WHY", "MESSAGE"],
+              value.stuck.map(({ forMs, kind, message, reason, storeId }) => [
+                storeId,
+                kind,
+                duration(forMs),
+                reason,
+                message
+              ])
+            ),
+        ...(server.length === 0 ? [] : ["", "About the whole server:", ...server])
+      ].join("\n")
     )
-    if (answer.value.stuck.length > 0) return yield* new AnswerIsNo()
+    if (answer.value.stuck.length > 0 || checks.some(({ status }) => status === "fail"))
+      return yield* new AnswerIsNo()
   })
 ).pipe(Command.withDescription(summaries.stuck))
 

@@ -79,7 +79,7 @@ const unknown = (storeId: string) => (error: ServerRefused) =>
     if (error.status !== 404) return yield* error
     const { print } = yield* Screen
     yield* print(
-      `${storeId}: Nobody has ever spoken of this workspace.\n\nNext step: Check the id; wso get lists the known ones. If it was created just now, wso reconcile ${storeId} asks the source.`
+      `${storeId}: This server does not know this workspace: the newest list does not have it, and it was never monitored here.\n\nNext step: Check the id; wso get lists the known ones. If it was created just now, wso reconcile ${storeId} asks the source.`
     )
     return yield* new AnswerIsNo()
   })

@@ -10,14 +10,17 @@ import { Health, Probe } from "../../http/api/HealthViews.ts"
 import { DeepVerification } from "../../http/api/ReportsViews.ts"
 import * as Canary from "../Canary.ts"
 import { AnswerIsNo, connect, view, WrongUsage } from "../Environment.ts"
-import { failed, type Finding, findingsText, hasFailed, ok } from "../Findings.ts"
+import { failed, type Finding, findingsText, hasFailed, ok, warning } from "../Findings.ts"
 import { Screen } from "../Screen.ts"
 import { summaries } from "../summaries.ts"
+import { checkDetail } from "../text/ChecksText.ts"
 import { count, duration, parseDuration } from "../Words.ts"
 import type { ClientError, ServerRefused, WsoClient } from "../WsoClient.ts"
 
 /** A server that has just been started gets until the timeout; it is asked this often. */
 const LOOK_EVERY = "250 millis"
+/** Checks of the server that have a line of their own here, which is waited for. */
+const WAITED_FOR = new Set(["convergence", "opening"])
 
 const expectVersion = Options.text("expect-version").pipe(
   Options.withDescription("the version that must answer"),
@@ -99,6 +102,18 @@ const converged = (client: WsoClient) => {
     asked(check)
   )
 }
+
+/** What the server's own checks say. Convergence, and what is waited for, have lines of their own. */
+const serverChecks = (client: WsoClient) =>
+  client.ask(Health, { method: "GET", path: "/health" }).pipe(
+    Effect.map(({ value: { checks = [] } }): ReadonlyArray<Finding> => {
+      const unwell = checks.filter(({ name, status }) => status !== "ok" && !WAITED_FOR.has(name))
+      return unwell.length === 0
+        ? [ok("server checks", `all ${checks.length} are ok`)]
+        : unwell.map((check) => (check.status === "warn" ? warning : failed)(check.name, checkDetail(check)))
+    }),
+    Effect.catchAll((error) => Effect.map(unanswered("server checks", error), (finding) => [finding]))
+  )
 
 const StoresPage = Schema.Struct({
   stores: Schema.Array(Schema.Struct({ orchestrator: Schema.Struct({ status: Schema.String }) })),
@@ -203,6 +218,7 @@ export const verify = Command.make(
       ]) {
         findings.push(yield* inTime(check, deadline))
       }
+      findings.push(...(yield* serverChecks(client)))
       if (options.deep) findings.push(...(yield* invariants(client)))
       if (flight !== undefined) {
         findings.push(...(yield* Canary.fly(client, { ...flight, timeoutMs, progress: say })))

@@ -22,7 +22,9 @@ const desiredSentence = ({ desired }: Why): string => {
     case "present":
       return `It is desired, ${from}.`
     case "unknown":
-      return `It is not desired: nobody has spoken of it, ${from}.`
+      return desired.wasKnown === true
+        ? `It is not desired any more: it was monitored here, and has been stopped, ${from}.`
+        : `It is not desired: the list does not have it, ${from}.`
     case "absent":
       return `It is desired no more, ${from}.`
   }
@@ -91,7 +93,14 @@ export const explanationText = (why: Why, now: number): string => {
     ...queueSentence(why, now)
   ]
   const steps = chain.map((sentence, index) => `  ${index + 1}. ${sentence}`)
-  return [`${why.storeId}: ${why.summary}`, "", ...steps, "", `Next step: ${why.nextStep}`].join("\n")
+  const checks = (why.checks ?? []).map(
+    ({ found, name, next, status }) =>
+      `  ${status.toUpperCase()} ${name}: ${found ?? ""}${next == null ? "" : `\n       next: ${next}`}`
+  )
+  const server = checks.length === 0 ? [] : ["", "About the whole server:", ...checks]
+  return [`${why.storeId}: ${why.summary}`, "", ...steps, ...server, "", `Next step: ${why.nextStep}`].join(
+    "\n"
+  )
 }
 
 /** Everything that is known, for whoever wants more than the reasons. */

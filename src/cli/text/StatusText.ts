@@ -4,6 +4,7 @@
 import type { Health } from "../../http/api/HealthViews.ts"
 import type { Screen, Tone } from "../Screen.ts"
 import { pairs } from "../Table.ts"
+import { checkLines } from "./ChecksText.ts"
 import { count, duration, relative } from "../Words.ts"
 
 type Paint = (typeof Screen)["Service"]["paint"]
@@ -40,8 +41,6 @@ const reconciliationText = ({ reconciliation }: typeof Health.Type, now: number)
   return parts.join("; ")
 }
 
-const statusTone = { ok: "good", warn: "warning", fail: "bad" } as const
-
 /** Messages are shown always: that none waits is worth knowing, too. */
 const messagesText = ({ globalResources }: typeof Health.Type, now: number): string => {
   const oldest = globalResources["oldestPendingAt"]
@@ -54,17 +53,6 @@ const openingRow = ({ opening }: typeof Health.Type): ReadonlyArray<readonly [st
   const left = opening.etaMs === null ? "" : `, ${duration(opening.etaMs)} left`
   return [["Opening", `${opening.opened} of ${opening.total}${left}`]]
 }
-
-/** What is not well, since when, and what to do. */
-const unwell = ({ checks = [] }: typeof Health.Type, now: number, paint: Paint): ReadonlyArray<string> =>
-  checks.flatMap(({ found, name, next, since, status }) =>
-    status === "ok"
-      ? []
-      : [
-          `${paint(status.toUpperCase(), statusTone[status])} ${name}${since === null ? "" : ` (since ${relative(since, now)})`}: ${found ?? "ask with the admin token for more"}`,
-          ...(next == null ? [] : [`     next: ${next}`])
-        ]
-  )
 
 const number = (record: Readonly<Record<string, unknown>>, key: string): string => {
   const value = record[key]
@@ -132,5 +120,5 @@ export const statusText = (health: typeof Health.Type, now: number, paint: Paint
     ["Circuits", breakers.length === 0 ? "none" : breakers.join(", ")],
     ...attention(health)
   ])
-  return [rows, ...unwell(health, now, paint)].join("\n")
+  return [rows, ...checkLines(health.checks ?? [], now, paint)].join("\n")
 }

@@ -3,7 +3,7 @@
  * Times are ISO 8601 strings, durations milliseconds. Fields may be added, never renamed or removed.
  */
 import * as Schema from "effect/Schema"
-import { IsoTime } from "./Common.ts"
+import { Check, IsoTime } from "./Common.ts"
 
 const Nullable = {
   string: Schema.NullOr(Schema.String),
@@ -74,6 +74,9 @@ export const Explanation = Schema.Struct({
     ...Desired.fields,
     state: Schema.Literal("present", "absent", "unknown"),
     pinned: Schema.Boolean,
+    wasKnown: Schema.optional(Schema.Boolean).annotations({
+      description: "whether this server remembers having monitored it"
+    }),
     absence: Schema.NullOr(
       Schema.Struct({
         kind: Schema.Literal("deleted", "absent"),
@@ -102,6 +105,9 @@ export const Explanation = Schema.Struct({
   lastError: Schema.NullOr(Schema.Struct({ code: Schema.String, message: Schema.String, at: IsoTime })),
   nextAttemptAt: Nullable.time,
   blockedBy: Schema.Array(Blocker),
+  checks: Schema.optional(
+    Schema.Array(Check).annotations({ description: "what is not well with the whole server" })
+  ),
   conditions: Schema.Array(Condition),
   transitions: Schema.Array(Schema.Struct({ at: IsoTime, type: Schema.String, message: Schema.String }))
 }).annotations({ identifier: "Explanation" })
@@ -196,7 +202,12 @@ export const Event = Schema.Struct({
   message: Schema.String
 }).annotations({ identifier: "Event" })
 
-export const StuckList = Schema.Struct({ stuck: Schema.Array(Stuck) })
+export const StuckList = Schema.Struct({
+  stuck: Schema.Array(Stuck),
+  checks: Schema.optional(
+    Schema.Array(Check).annotations({ description: "what is not well with the whole server" })
+  )
+})
 
 export const CircuitBreakers = Schema.Struct({ circuitBreakers: Schema.Array(Breaker) })
 

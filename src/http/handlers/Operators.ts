@@ -36,7 +36,7 @@ const tooManyWatchers = new Refusal({
 const unknownWorkspace = new Refusal({
   status: 404,
   code: "WORKSPACE_NOT_FOUND",
-  message: "Nobody has ever spoken of this workspace."
+  message: "This server does not know this workspace."
 })
 
 export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
@@ -66,7 +66,8 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
     const stuck = Effect.gen(function* () {
       yield* administrators.requireReader
       const { olderThanMs } = yield* decodeQuery(StuckQuery, { call: "reads" })
-      return json({ stuck: yield* administration.stuck(olderThanMs ?? DEFAULT_STUCK_MS) })
+      const stuckOnes = yield* administration.stuck(olderThanMs ?? DEFAULT_STUCK_MS)
+      return json({ stuck: stuckOnes, checks: yield* administration.checks("stuck") })
     })
 
     const circuitBreakers = Effect.gen(function* () {

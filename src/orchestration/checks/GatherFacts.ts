@@ -95,8 +95,14 @@ export const make = (options: Options) =>
       for (const storeId of firstOf(manager.storeIds(), MAX_ASKED)) {
         const view = manager.view(storeId)
         if (view === undefined) continue
-        if (view.connectedAt !== null) {
-          lost = Math.max(lost ?? 0, view.lastDisconnectedAt ?? view.connectedAt)
+        const { lastConnectedAt, lastDisconnectedAt } = view
+        // One that died while it was connected says nothing about the backend.
+        if (
+          lastDisconnectedAt !== null &&
+          lastConnectedAt !== null &&
+          lastDisconnectedAt >= lastConnectedAt
+        ) {
+          lost = Math.max(lost ?? 0, lastDisconnectedAt)
         }
         const first = view.statusHistory[0]?.at
         if (first !== undefined) begun = Math.min(begun ?? Infinity, first)

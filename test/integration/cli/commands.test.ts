@@ -357,7 +357,7 @@ describe("wso explain", () => {
     for (const command of ["explain", "describe"]) {
       const { code, out } = await wso(url, command, "ws-nobody")
       expect(code).toBe(1)
-      expect(out).toContain("ws-nobody: Nobody has ever spoken of this workspace.")
+      expect(out).toContain("ws-nobody: This server does not know this workspace")
       expect(out).toContain("wso reconcile ws-nobody")
     }
   })

@@ -51,7 +51,7 @@ export const explanation: Explanation = {
   monitored: true,
   summary: "It is desired and monitored.",
   nextStep: "Nothing needs to be done.",
-  desired: { ...plan.desired, state: "present", pinned: false, absence: null },
+  desired: { ...plan.desired, state: "present", pinned: false, wasKnown: true, absence: null },
   observed: {
     state: "open",
     since: T,
@@ -64,6 +64,7 @@ export const explanation: Explanation = {
   attempts: 0,
   lastError: null,
   nextAttemptAt: null,
+  checks: [],
   blockedBy: [],
   conditions: [
     {

@@ -21,6 +21,8 @@ const fine: Situation = {
   breaker: null,
   fresh: true,
   everListed: true,
+  server: { locked: false, reconcilerOff: null, sourceDown: null, backendDown: null },
+  messages: { pending: 0, parked: 0 },
   observed: "open",
   isConnected: true,
   now
@@ -254,7 +256,7 @@ describe("the summary where nothing blocks", () => {
       "monitored, but deaf",
       { ...fine, isConnected: false },
       "It is monitored, but its store does not hear the sync backend at the moment.",
-      "Nothing to do."
+      "Nothing: it connects again by itself, and is opened afresh after two minutes; see wso describe ws-a"
     ],
     [
       "monitored while the directory cannot be asked: what runs keeps running",
@@ -278,7 +280,7 @@ describe("the summary where nothing blocks", () => {
     [
       "unknown",
       { ...missing, desired: "unknown", everListed: false },
-      "It is not monitored, because nobody has ever spoken of it: the directory's newest list does not have it.",
+      "It is not monitored: the newest list that the directory gave does not have it, and it has never been monitored here.",
       "Check the id, and look for it in the Auth Worker; if it has just been created: wso reconcile ws-a"
     ],
     [
@@ -305,5 +307,63 @@ describe("the summary where nothing blocks", () => {
         "It is monitored: its store is open and its event processor runs. This workspace is paused by ada (debugging) until somebody resumes it.",
       nextStep: "wso resume ws-a"
     })
+  })
+})
+
+describe("the step while the server as a whole is in trouble", () => {
+  const outage = "mend the Auth Worker"
+  const down = { ...fine.server, sourceDown: outage }
+
+  it("is no run by hand, which would fail, while the source cannot be asked", () => {
+    const waiting = { reason: "backoff", until: seconds(10) } as const
+    const absence = { kind: "absent", confirmations: 1, confirmationsNeeded: 2, graceUntil: null } as const
+    const situations: ReadonlyArray<Situation> = [
+      missing,
+      { ...missing, queue: "waiting", waiting },
+      { ...missing, queue: "waiting", waiting: { ...waiting, reason: "flapping" } },
+      { ...missing, desired: "unknown", everListed: false },
+      { ...missing, lastError: { code: "X", message: "y" } },
+      { ...gone, absence }
+    ]
+    for (const situation of situations) {
+      expect(answer(situation).nextStep).toContain("wso reconcile ws-a")
+      const { nextStep } = answer({ ...situation, server: down, breaker })
+      expect(nextStep).not.toContain("wso reconcile")
+      expect(nextStep).toContain(outage)
+    }
+  })
+
+  it("is no run by hand, which is refused, while the reconciler is off", () => {
+    const server = { ...fine.server, reconcilerOff: "set SERVER_BYPASS_TOKEN" }
+    expect(answer({ ...missing, server }).nextStep).toBe("set SERVER_BYPASS_TOKEN")
+  })
+
+  it("begins with lifting the lockdown, under which changes are refused", () => {
+    const server = { ...fine.server, locked: true }
+    for (const situation of [missing, { ...missing, pause }, { ...gone, guardPlan }]) {
+      expect(answer({ ...situation, server }).nextStep).toContain("wso lockdown lift -r <reason>, then")
+    }
+    expect(answer({ ...fine, server }).nextStep).toBe("Nothing to do.")
+  })
+
+  it("is that of the sync backend while no store hears it, and never nothing", () => {
+    const server = { ...fine.server, backendDown: { found: "no store hears it", nextStep: "start it" } }
+    const deaf = { ...fine, isConnected: false, server }
+    expect(answer(deaf)).toEqual({
+      summary:
+        "It is monitored, but its store does not hear the sync backend at the moment. Its messages neither arrive nor leave: no store hears it.",
+      nextStep: "start it"
+    })
+    expect(answer({ ...missing, server }).nextStep).toBe("start it")
+  })
+
+  it("leads to the messages that were given up", () => {
+    expect(answer({ ...fine, messages: { pending: 0, parked: 2 } }).nextStep).toContain("wso messages")
+  })
+
+  it("never says of a workspace that was stopped that it was never known", () => {
+    const stopped = answer({ ...missing, desired: "unknown", server: down, breaker })
+    expect(stopped.summary).toContain("does not have it any more")
+    expect(stopped.summary).not.toContain("never")
   })
 })

@@ -9,7 +9,8 @@ export const MISSED_INTERVALS = 3
 /** Where intervals are short, a busy machine must not look like a loop that has stopped. */
 const LEAST_HEARTBEAT_MS = 30_000
 
-const SOURCE_BREAKER = "auth-worker"
+/** The breaker of the source of truth, by its name in /health and the command line. */
+export const SOURCE_BREAKER = "auth-worker"
 
 const breakerOf = (facts: Facts, name: string): BreakerFacts | undefined =>
   facts.breakers.find((breaker) => breaker.name === name && breaker.state !== "closed")
