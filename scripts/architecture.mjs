@@ -12,7 +12,16 @@ export const arrows = {
   chatops: ["orchestration", "incidents", "telemetry", "transport"],
   persistence: ["controller", "workspaces", "stores", "orchestration", "incidents", "telemetry"],
   telemetry: ["transport"],
-  http: ["controller", "workspaces", "stores", "orchestration", "incidents", "chatops", "telemetry"],
+  http: [
+    "controller",
+    "workspaces",
+    "stores",
+    "orchestration",
+    "incidents",
+    "chatops",
+    "telemetry",
+    "transport"
+  ],
   cli: ["http", "workspaces", "orchestration", "chatops", "telemetry", "transport"],
   "auth-worker": ["workspaces", "transport"],
   "sync-worker": ["workspaces", "stores", "transport", "http"],

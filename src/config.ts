@@ -277,6 +277,13 @@ const ed25519Key: Kind<string> = {
 }
 
 /** Discord's ids have 17 digits and more by now, and 20 at most. */
+const hostNames: Kind<ReadonlyArray<string>> = {
+  takes: "comma-separated host names or addresses, without ports",
+  schema: commaSeparated.pipe(
+    Schema.compose(Schema.Array(Schema.String.pipe(Schema.pattern(/^(\[[0-9a-fA-F:.]+\]|[\w.-]{1,253})$/))))
+  )
+}
+
 const discordIds: Kind<ReadonlyArray<string>> = {
   takes: "comma-separated ids of Discord (15 to 20 digits)",
   schema: commaSeparated.pipe(Schema.compose(Schema.Array(Schema.String.pipe(Schema.pattern(/^\d{15,20}$/)))))
@@ -362,12 +369,17 @@ export const variables = {
     "AUTH_FAILURE_RATE_LIMIT",
     rate,
     "30/1m",
-    "How many wrong tokens, and how many wrong webhook proofs, are looked at from one address."
+    "How many wrong tokens, wrong webhook proofs and wrong chat signatures of one address are answered 401 before they are 429. Right ones always pass."
   ),
   trustedProxies: list(
     "TRUSTED_PROXIES",
     networks,
-    "The proxies whose X-Forwarded-For is believed, so that limits, lists and the audit trail see the client. Unset: nobody's."
+    "The proxies' own addresses, whose X-Forwarded-For is believed, so that limits, lists and the audit trail see the client. Never a network that clients are in: they could write any address. Unset: nobody's."
+  ),
+  allowedHosts: list(
+    "ALLOWED_HOSTS",
+    hostNames,
+    "Names that the Host header may have, beside loopback ones; others are answered 421. Unset: any. npm start takes loopback names and HOST only, its Workers too."
   ),
   webhookIpAllow: list(
     "WEBHOOK_IP_ALLOW",
@@ -642,6 +654,8 @@ export interface ServerConfig {
   readonly readRateLimit: Rate
   readonly authFailureRateLimit: Rate
   readonly trustedProxies: ReadonlyArray<IpList.Network>
+  /** Empty: any. */
+  readonly allowedHosts: ReadonlyArray<string>
   /** Empty: everywhere. */
   readonly webhookIpAllow: ReadonlyArray<IpList.Network>
   readonly adminIpAllow: ReadonlyArray<IpList.Network>
@@ -1079,6 +1093,7 @@ export const loadConfig = Effect.fnUntraced(function* (
       readRateLimit: of(variables.readRateLimit),
       authFailureRateLimit: of(variables.authFailureRateLimit),
       trustedProxies: of(variables.trustedProxies),
+      allowedHosts: of(variables.allowedHosts),
       webhookIpAllow: of(variables.webhookIpAllow),
       adminIpAllow: of(variables.adminIpAllow),
       ipDeny: of(variables.ipDeny),

@@ -326,6 +326,7 @@ export const layer = (config: ServerConfig) =>
         administrators: { tokens: config.serverTokens, isProduction: config.isProduction },
         webhooks: { secrets: config.webhookSecrets, requireSignature: config.webhookRequireSignature },
         configuration: { variables: config.effective },
+        hosts: config.allowedHosts,
         addresses: {
           trustedProxies: config.trustedProxies,
           webhookAllow: config.webhookIpAllow,

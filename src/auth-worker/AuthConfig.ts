@@ -103,6 +103,8 @@ const Variables = Schema.Struct({
   API_RATE_PER_MINUTE: whole(1_200, 1, 1_000_000),
   /** Origins whose pages may call the API, comma-separated; none by default. */
   ALLOWED_ORIGINS: Schema.optionalWith(origins, { exact: true, default: () => [] }),
+  /** Names that the Host header may have, beside loopback ones, comma-separated; any by default (the platform knows its own). */
+  ALLOWED_HOSTS: Schema.optionalWith(words, { exact: true, default: () => [] }),
   /** Lets an operator change the set on /admin/*. Unset: nothing matches it. */
   ADMIN_TOKEN: Schema.optionalWith(secrets(1), { exact: true }),
   /** How long the changes feed reaches back at least, and settled webhooks are kept. */

@@ -29,11 +29,12 @@ export const route = <R>(
   handle: (routed: Routed) => Effect.Effect<Answer, ApiError, R>
 ): Route<R> => ({ method, segments: path.split("/").slice(1), handle })
 
-const decodeSegment = (segment: string): string => {
+const isEncoded = (path: string): boolean => {
   try {
-    return decodeURIComponent(segment)
+    decodeURIComponent(path)
+    return true
   } catch {
-    return segment
+    return false
   }
 }
 
@@ -42,7 +43,7 @@ const match = (segments: ReadonlyArray<string>, actual: ReadonlyArray<string>) =
   const params: Record<string, string> = {}
   for (const [index, segment] of segments.entries()) {
     const value = actual[index] ?? ""
-    if (segment.startsWith(":")) params[segment.slice(1)] = decodeSegment(value)
+    if (segment.startsWith(":")) params[segment.slice(1)] = decodeURIComponent(value)
     else if (segment !== value) return Option.none()
   }
   return Option.some(params)
@@ -58,6 +59,9 @@ export const dispatch = <R>(
 ): Effect.Effect<Answer, ApiError, R> =>
   Effect.suspend(() => {
     const url = new URL(request.url)
+    if (!isEncoded(url.pathname)) {
+      return refuse("INVALID_REQUEST", "The path is not percent-encoded UTF-8.")
+    }
     const actual = url.pathname.split("/").slice(1)
     const method = request.method === "HEAD" ? "GET" : request.method
     const allowed: Array<string> = []

@@ -10,6 +10,7 @@ import { logger } from "./logger.ts"
 import { allowOrigin, preflight } from "./Cors.ts"
 import * as PasswordQueue from "./PasswordQueue.ts"
 import * as RateLimits from "./RateLimits.ts"
+import * as HostNames from "../transport/HostNames.ts"
 import * as Registry from "./Registry.ts"
 import { discardBody } from "./RequestBody.ts"
 import { errorAnswer, toResponse } from "./Responses.ts"
@@ -37,6 +38,15 @@ type Services = AuthConfig | Registry.Registry | RateLimits.RateLimits | Passwor
 const rateLimits = RateLimits.make()
 const passwordQueue = PasswordQueue.make()
 
+const misdirected = refuse("MISDIRECTED_REQUEST", "The Auth Worker does not answer to that host name.")
+
+/** A page of a stranger must not reach a Worker on this machine under a name of its own (DNS rebinding). */
+const answersTo = (hosts: ReadonlyArray<string>, request: Request): boolean => {
+  const isKnown = HostNames.matcher(hosts)
+  const header = request.headers.get("host")
+  return hosts.length === 0 || (isKnown(new URL(request.url).host) && (header === null || isKnown(header)))
+}
+
 const serve = (request: Request, env: Env) =>
   Effect.gen(function* () {
     const requestId = yield* randomId
@@ -47,6 +57,7 @@ const serve = (request: Request, env: Env) =>
     })
     const answer = yield* Effect.flatMap(config, (valid) =>
       Effect.suspend(() => {
+        if (!answersTo(valid.ALLOWED_HOSTS, request)) return misdirected
         const answered = preflight(request, origins)
         return answered === undefined ? dispatch<Services>(routes, request) : Effect.succeed(answered)
       }).pipe(

@@ -68,6 +68,9 @@ const writeDevToken = (authUrl: string, file: string) =>
     Effect.flatMap(({ token }) => Effect.tryPromise(() => writeFile(file, token, { mode: 0o600 })))
   )
 
+/** As a URL has it. */
+const hostText = (host: string): string => (host.includes(":") ? `[${host}]` : host)
+
 /** What the Workers write, in the one log of the stack. */
 const workerLog = (log: WorkerLog) =>
   (log.level === "error" ? Effect.logError : log.level === "warn" ? Effect.logWarning : Effect.logDebug)(
@@ -81,6 +84,8 @@ const stack = ({ authWorkerPort, environment, server, syncWorkerPort }: StackCon
     const made = yield* loadSecrets(dataPath)
     const { JWT_SECRET, SERVER_BYPASS_TOKEN, WEBHOOK_SECRET } = { ...made, ...environment }
     const port = yield* settled(server.port)
+    // A development token must not be had by a page that calls this machine by its own name (DNS rebinding).
+    const ALLOWED_HOSTS = ["localhost", hostText(server.host), ...server.allowedHosts].join(",")
     const runFork = Runtime.runFork(yield* Effect.runtime())
     const shared = {
       dataPath: join(dataPath, "workers"),
@@ -102,7 +107,8 @@ const stack = ({ authWorkerPort, environment, server, syncWorkerPort }: StackCon
           SERVER_WEBHOOK_URL: `http://127.0.0.1:${port}/webhooks/workspaces`,
           WEBHOOK_BACKOFF_MS: DEV_WEBHOOK_BACKOFF_MS,
           MAX_INSTANCES_PER_USER: DEV_QUOTA,
-          DEV_USERS_ENABLED: "true"
+          DEV_USERS_ENABLED: "true",
+          ALLOWED_HOSTS
         }
       })
     )
@@ -112,13 +118,14 @@ const stack = ({ authWorkerPort, environment, server, syncWorkerPort }: StackCon
       makeSyncWorker({
         ...shared,
         port: syncPort,
-        bindings: { JWT_SECRET, SERVER_BYPASS_TOKEN, AUTH_WORKER_URL: auth.url }
+        bindings: { JWT_SECRET, SERVER_BYPASS_TOKEN, AUTH_WORKER_URL: auth.url, ALLOWED_HOSTS }
       })
     )
     const tokenFile = join(dataPath, "dev-token")
     yield* writeDevToken(auth.url, tokenFile)
     const config = yield* loadConfig({
       ...environment,
+      ALLOWED_HOSTS,
       PORT: String(port),
       AUTH_WORKER_INTERNAL_URL: auth.url,
       LIVESTORE_SYNC_URL: sync.url.replace(/^http/, "ws"),

@@ -10,10 +10,11 @@ import { Administration } from "../orchestration/Administration.ts"
 import { AddressRules } from "./AddressRules.ts"
 import { Administrators } from "./Administrators.ts"
 import { answer } from "./Answer.ts"
+import * as HostNames from "../transport/HostNames.ts"
 import { LOCKDOWN_PATH } from "./api/SecurityApi.ts"
 import { Knocks } from "./Knocks.ts"
 import { Limits, tooMany } from "./Limits.ts"
-import { notFound, Refusal } from "./Refusal.ts"
+import { badRequest, notFound, Refusal } from "./Refusal.ts"
 
 /** `probe`: what load balancers, process managers and scrapers ask, which must hear an answer in any flood. */
 export type RouteClass = "webhook" | "admin" | "chatops" | "probe" | "read"
@@ -69,8 +70,35 @@ const isMutation = (method: string, path: string, routeClass: RouteClass): boole
 
 const isLockdown = (path: string): boolean => path.replace(/\/$/, "") === LOCKDOWN_PATH
 
+const misdirected = new Refusal({
+  status: 421,
+  code: "MISDIRECTED_REQUEST",
+  message: "This server does not answer to that host name: ALLOWED_HOSTS names those that it does."
+})
+
+const notEncoded = badRequest("The path is not percent-encoded UTF-8.")
+
+const isEncoded = (path: string): boolean => {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The host that a request line with a whole URL names; it counts beside the header. */
+const authorityOf = (url: string): string | undefined => /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]
+
+export interface Options {
+  /** Names that the `Host` header may have, beside loopback ones. Empty: any. */
+  readonly hosts: ReadonlyArray<string>
+}
+
 /** The app behind the gate; it sees the client's address as the request's own. */
-export const make = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* ({ hosts }: Options) {
+  const isKnownHost = HostNames.matcher(hosts)
+  const answersTo = (host: string): boolean => hosts.length === 0 || isKnownHost(host)
   const addresses = yield* AddressRules
   const limits = yield* Limits
   const administration = yield* Administration
@@ -103,6 +131,7 @@ export const make = Effect.gen(function* () {
         yield* knocks.knocked({ door: "address", reason: "rate-limited", address, path })
         return yield* tooMany("TOO_MANY_REQUESTS", "requests from this address", retryAfterMs)
       }
+      if (!isEncoded(path)) return yield* notEncoded
       if (Option.isNone(routeClass)) return yield* notFound
       const lockdown = administration.lockdown()
       if (lockdown !== null && isMutation(method, path, restricted)) return yield* lockedDown(lockdown.since)
@@ -112,12 +141,16 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const url = originForm(request.url)
+      const named = [request.headers["host"] ?? "", authorityOf(request.url)]
+      const isMisdirected = named.some((host) => host !== undefined && !answersTo(host))
       const address = addresses.clientOf(
         Option.getOrUndefined(request.remoteAddress),
         request.headers["x-forwarded-for"]
       )
       const isProven = administrators.isProven(request.headers)
-      const admitted = Effect.zipRight(admit(request.method, pathOf(url), address, isProven), app)
+      const admitted = isMisdirected
+        ? Effect.fail(misdirected)
+        : Effect.zipRight(admit(request.method, pathOf(url), address, isProven), app)
       return yield* Effect.provideService(
         answer(admitted),
         HttpServerRequest.HttpServerRequest,

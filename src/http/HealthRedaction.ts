@@ -31,8 +31,7 @@ const HARMLESS_TEXTS = new Set([
   "revision",
   "code",
   "systemHealth",
-  "fetchedAt",
-  "incidentDashboardUrl"
+  "fetchedAt"
 ])
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
@@ -43,6 +42,8 @@ const isKeyedByWorkspace = (key: string): boolean => /^by[A-Z]/.test(key)
 const redactedValue = (key: string, value: unknown): unknown => {
   if (value === null || typeof value === "number" || typeof value === "boolean") return value
   if (typeof value === "string") {
+    // The query of a dashboard may name a workspace, or let in whoever has it.
+    if (key === "incidentDashboardUrl") return value.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//")
     return HARMLESS_TEXTS.has(key) || ISO_TIME.test(value) ? value : undefined
   }
   if (!Predicate.isRecord(value) || isKeyedByWorkspace(key)) return undefined

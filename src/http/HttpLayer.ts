@@ -50,6 +50,7 @@ import * as WebhookHandlers from "./handlers/Webhooks.ts"
 import * as HttpMetrics from "./HttpMetrics.ts"
 import * as HttpServer from "./HttpServer.ts"
 import * as HttpTracing from "./HttpTracing.ts"
+import * as IpList from "./IpList.ts"
 import * as Knocks from "./Knocks.ts"
 import * as Limits from "./Limits.ts"
 import { internal, type Refusal } from "./Refusal.ts"
@@ -62,6 +63,8 @@ export interface Options {
   readonly webhooks: WebhookHandlers.Options
   readonly configuration: ReportsHandlers.Options
   readonly addresses: AddressRules.Options
+  /** `ALLOWED_HOSTS`. */
+  readonly hosts: ReadonlyArray<string>
   readonly limits: Limits.Options
   readonly chatOps: ChatOpsHandlers.Options
   /** What is in no answer, whatever an error, a dependency or an operator has written into one. */
@@ -128,7 +131,7 @@ const make = (options: Options) =>
     const identified = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) =>
       Effect.annotateLogs(answered, "requestId", headers[REQUEST_ID_HEADER])
     )
-    const gate = yield* Gate.make
+    const gate = yield* Gate.make({ hosts: options.hosts })
     const traced = HttpTracing.traced(yield* Tracing.spans)
     const listener = yield* NodeHttpServer.makeHandler(
       traced(Effect.map(measured(gate(identified)), scrubbed(options.confidential)))
@@ -136,7 +139,8 @@ const make = (options: Options) =>
       // The platform's own span would carry every header, secrets included.
       HttpMiddleware.withTracerDisabledWhenEffect(() => true)
     )
-    return yield* HttpServer.make(listener, options.server)
+    const isProxy = IpList.matcher(options.addresses.trustedProxies)
+    return yield* HttpServer.make(listener, { ...options.server, isProxy })
   })
 
 /**

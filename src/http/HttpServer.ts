@@ -9,8 +9,10 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { REQUEST_ID_HEADER } from "./Answer.ts"
+import { sourceOf } from "./IpList.ts"
 
 /** Slow senders of headers, and of whole requests, are cut off after this long. */
 const HEADERS_TIMEOUT_MS = 10_000
@@ -21,6 +23,10 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000
 const CONNECTIONS_CHECK_MS = 2_000
 const MAX_HEADER_BYTES = 16_384
 const MAX_CONNECTIONS = 10_000
+/** Of one address (the /64 of an IPv6 one): a fifth of all, so that none can keep the others out. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 2_000
+/** Of a proxy that is trusted, behind which many clients are: the rest is for the other proxies, and for operators. */
+const MAX_CONNECTIONS_PER_PROXY = 9_000
 /** What a client that meets a stopping server is told to wait, in seconds. */
 const RETRY_AFTER_DRAINING_SECONDS = 5
 
@@ -62,6 +68,10 @@ export interface Options {
   readonly port: number
   /** How long requests in flight may take once the scope closes; then their connections are cut. */
   readonly drainMs: number
+  /** Whether many clients come through this address. Defaults to none. */
+  readonly isProxy?: (address: string) => boolean
+  /** Connections of one address; the default is for production, another for tests. */
+  readonly maxConnectionsPerAddress?: number
 }
 
 /** The listening server. */
@@ -99,7 +109,14 @@ const refuseConnection = (code: string | undefined, socket: Duplex): void => {
       ? [431, "HEADERS_TOO_LARGE", `Headers may have ${MAX_HEADER_BYTES} bytes.`]
       : code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? [408, "REQUEST_TIMEOUT", "The request took too long to arrive."]
-        : [400, "BAD_REQUEST", "This is not an HTTP request."]
+        : code === "HPE_INVALID_VERSION"
+          ? [505, "HTTP_VERSION_NOT_SUPPORTED", "This server speaks HTTP/1.1."]
+          : [400, "BAD_REQUEST", "This is not an HTTP request."]
+  answerSocket(socket, status, name, message)
+}
+
+/** An answer on a connection that has no response object, which is closed with it. */
+const answerSocket = (socket: Duplex, status: number, name: string, message: string): void => {
   const requestId = randomUUID()
   const body = errorBody(name, message, requestId)
   const headers = {
@@ -113,6 +130,16 @@ const refuseConnection = (code: string | undefined, socket: Duplex): void => {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n${body}`, () =>
     socket.destroy()
   )
+}
+
+/** How many Host headers the request line and its headers have: exactly one belongs there (RFC 9112, 3.2). */
+const hostsOf = ({ rawHeaders }: IncomingMessage): number =>
+  rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length
+
+const refuse = (response: ServerResponse, status: number, code: string, message: string): void => {
+  const requestId = response.getHeader(REQUEST_ID_HEADER)
+  response.writeHead(status, { "content-type": "application/json", connection: "close" })
+  response.end(errorBody(code, message, typeof requestId === "string" ? requestId : ""))
 }
 
 const refuseDraining = (response: ServerResponse, requestId: string): void => {
@@ -148,9 +175,10 @@ const urlOf = (host: string, port: number): string => {
  */
 export const make = (
   listener: Listener,
-  { drainMs, host, port }: Options
+  options: Options
 ): Effect.Effect<typeof HttpServer.Service, HttpListenError, Scope.Scope | Draining> =>
   Effect.gen(function* () {
+    const { drainMs, host, port } = options
     const draining = yield* Draining
     const inFlight = new Set<ServerResponse>()
     /** The newest response on each connection, to know whether an answer has begun when the connection errs. */
@@ -162,15 +190,53 @@ export const make = (
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
-      maxHeaderSize: MAX_HEADER_BYTES
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // Node's own refusal has no body and no request id.
+      requireHostHeader: false
     })
     server.maxConnections = MAX_CONNECTIONS
 
-    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    const connectionsOf = new Map<string, number>()
+    server.on("connection", (socket: Socket) => {
+      const address = sourceOf(socket.remoteAddress ?? "")
+      const most =
+        options.isProxy?.(address) === true
+          ? MAX_CONNECTIONS_PER_PROXY
+          : (options.maxConnectionsPerAddress ?? MAX_CONNECTIONS_PER_ADDRESS)
+      const open = (connectionsOf.get(address) ?? 0) + 1
+      connectionsOf.set(address, open)
+      socket.once("close", () => {
+        const left = (connectionsOf.get(address) ?? 1) - 1
+        if (left === 0) connectionsOf.delete(address)
+        else connectionsOf.set(address, left)
+      })
+      if (open > most) socket.destroy()
+    })
+
+    /** What every answer has, whatever it says. */
+    const identify = (request: IncomingMessage, response: ServerResponse): string => {
       const requestId = requestIdOf(request)
       request.headers[REQUEST_ID_HEADER] = requestId
       for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
       response.setHeader(REQUEST_ID_HEADER, requestId)
+      return requestId
+    }
+
+    server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+      identify(request, response)
+      refuse(response, 417, "EXPECTATION_FAILED", "The only expectation that is met is 100-continue.")
+    })
+    server.on("connect", (_: IncomingMessage, socket: Duplex) => {
+      // The connection is no server's any more once Node hands it out: an error on it is ours to hear.
+      socket.on("error", () => socket.destroy())
+      answerSocket(socket, 405, "METHOD_NOT_ALLOWED", "This server is no proxy.")
+    })
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      const requestId = identify(request, response)
+      const hosts = hostsOf(request)
+      if (hosts > 1 || (hosts === 0 && request.httpVersion !== "1.0")) {
+        return refuse(response, 400, "BAD_REQUEST", "The request needs exactly one Host header.")
+      }
       if (isDraining) return refuseDraining(response, requestId)
       inFlight.add(response)
       newest.set(request.socket, response)

@@ -21,6 +21,8 @@ export interface Environment {
   readonly AUTH_WORKER_URL?: string
   /** Service binding to the Auth Worker, preferred over its public URL where there is one. */
   readonly AUTH_WORKER?: { readonly fetch: typeof fetch }
+  /** Names that the Host header may have, beside loopback ones, comma-separated. Unset: any. */
+  readonly ALLOWED_HOSTS?: string
   /** How often the membership of a connected user is checked again, in milliseconds. Defaults to 60,000. */
   readonly MEMBERSHIP_RECHECK_MS?: string
 }

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 
 export class Refusal extends Schema.TaggedError<Refusal>()("Refusal", {
-  status: Schema.Literal(400, 401, 403, 405, 426, 503),
+  status: Schema.Literal(400, 401, 403, 405, 421, 426, 503),
   code: Schema.String,
   message: Schema.String
 }) {}

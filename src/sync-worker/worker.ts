@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import { connectionHeader, encodeConnection } from "./Connection.ts"
 import { authenticate } from "./Credentials.ts"
 import { jsonDigest } from "./Digest.ts"
-import type { Environment } from "./Environment.ts"
+import { activeSecrets, type Environment } from "./Environment.ts"
+import * as HostNames from "../transport/HostNames.ts"
 import { malformed, Refusal, refusalResponse } from "./Refusal.ts"
 
 export { SyncBackendDO } from "./SyncBackendDO.ts"
@@ -44,10 +45,23 @@ const connect = (request: CfTypes.Request, env: Environment) =>
     return yield* Effect.promise(() => backends.get(backends.idFromName(storeId)).fetch(forwarded))
   })
 
+/** A page of a stranger must not reach a Worker on this machine under a name of its own (DNS rebinding). */
+const answersTo = (env: Environment, request: CfTypes.Request): boolean => {
+  const hosts = activeSecrets(env.ALLOWED_HOSTS)
+  const isKnown = HostNames.matcher(hosts)
+  const header = request.headers.get("host")
+  return hosts.length === 0 || (isKnown(new URL(request.url).host) && (header === null || isKnown(header)))
+}
+
 const route = (
   request: CfTypes.Request,
   env: Environment
 ): Effect.Effect<CfTypes.Response | Response, Refusal> => {
+  if (!answersTo(env, request)) {
+    return Effect.fail(
+      new Refusal({ status: 421, code: "MISDIRECTED_REQUEST", message: "no such host name here" })
+    )
+  }
   if (request.method !== "GET") {
     return Effect.fail(new Refusal({ status: 405, code: "METHOD_NOT_ALLOWED", message: "only GET" }))
   }

@@ -126,6 +126,42 @@ describe("bytes that are no request", () => {
     )
   })
 
+  it.each([
+    ["no Host", "GET /health/live HTTP/1.1\r\n\r\n", 400, "BAD_REQUEST"],
+    ["two Hosts", "GET /health/live HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400, "BAD_REQUEST"],
+    [
+      "another expectation",
+      "POST /webhooks/workspaces HTTP/1.1\r\nhost: a\r\nexpect: a-miracle\r\ncontent-length: 2\r\n\r\n{}",
+      417,
+      "EXPECTATION_FAILED"
+    ],
+    ["a tunnel", "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n", 405, "METHOD_NOT_ALLOWED"],
+    ["HTTP/9.9", "GET / HTTP/9.9\r\nhost: a\r\n\r\n", 505, "HTTP_VERSION_NOT_SUPPORTED"],
+    ["a path that is not encoded", "GET /stores/%zz HTTP/1.1\r\nhost: a\r\n\r\n", 400, "BAD_REQUEST"],
+    ["half a character", "GET /stores/%E0%A4 HTTP/1.1\r\nhost: a\r\n\r\n", 400, "BAD_REQUEST"],
+    [
+      "TRACE",
+      "TRACE /health HTTP/1.1\r\nhost: a\r\nx-server-token: hidden\r\n\r\n",
+      405,
+      "METHOD_NOT_ALLOWED"
+    ]
+  ])("with %s are answered in the form of every error, with a request id", async (_, bytes, status, code) => {
+    const { port, url } = await started()
+    const answer = await raw(port, bytes)
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(answer).toMatch(/^x-request-id: \S+$/im)
+    expect(answer).not.toContain("hidden")
+    const body: unknown = JSON.parse(answer.slice(answer.indexOf("{"), answer.lastIndexOf("}") + 1))
+    expect(body).toMatchObject({
+      error: {
+        code,
+        message: expect.any(String) as unknown,
+        requestId: expect.stringMatching(/./) as unknown
+      }
+    })
+    expect((await fetch(`${url}/health/live`)).status).toBe(200)
+  })
+
   it("do not end the server", async () => {
     const { port, url } = await started()
     const hostile = [

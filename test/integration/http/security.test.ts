@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { connect, type Socket } from "node:net"
 import { afterEach, describe, expect, it } from "vitest"
 import { CredentialList, LiftAnswer, LimitList, LockdownAnswer } from "../../../src/http/api/SecurityApi.ts"
 import type { LockdownView } from "../../../src/orchestration/Administration.ts"
@@ -9,6 +10,7 @@ import {
   admin,
   bodyOf,
   event,
+  eventually,
   type LogLine,
   raw,
   SECRET,
@@ -482,5 +484,64 @@ describe("a secret that an error carries", () => {
     }
     expect(JSON.parse(text)).toMatchObject({ errors: [{ code: "DirectoryRejected" }] })
     expect(text).toContain("[redacted]")
+  })
+})
+
+describe("the name that a request is sent to", () => {
+  const named = (port: number, host: string, path = "/stores") =>
+    raw(port, `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`)
+
+  it("has to be a loopback one or a configured one, where names are configured", async () => {
+    const { port } = await started({ hosts: ["wso.example.com"] })
+    for (const host of [
+      "127.0.0.1",
+      "localhost:3003",
+      "[::1]:3003",
+      "a.localhost",
+      "WSO.example.com.:80",
+      "127.9.9.9"
+    ]) {
+      expect([host, await named(port, host)]).toEqual([host, expect.stringMatching(/^HTTP\/1\.1 200/)])
+    }
+    for (const host of [
+      "evil.example.com",
+      "127.0.0.1.evil.com",
+      "localhost.evil.com",
+      "wso.example.com.evil.com",
+      ""
+    ]) {
+      const answer = await named(port, host)
+      expect([host, answer]).toEqual([host, expect.stringMatching(/^HTTP\/1\.1 421/)])
+      expect(answer).toContain("MISDIRECTED_REQUEST")
+    }
+    // The name in a whole URL of the request line counts too.
+    expect(await named(port, "localhost", "http://evil.example.com/stores")).toMatch(/^HTTP\/1\.1 421/)
+  })
+
+  it("may be any, where none is configured", async () => {
+    const { port } = await started()
+    expect(await named(port, "any.example.com")).toMatch(/^HTTP\/1\.1 200/)
+  })
+})
+
+describe("the connections of one address", () => {
+  it("are bounded, and those that are closed count no more", async () => {
+    const { port, url } = await started({ maxConnectionsPerAddress: 3 })
+    const open = () =>
+      new Promise<Socket>((resolve) => {
+        const socket = connect(port, "127.0.0.1", () => resolve(socket))
+        socket.on("error", () => undefined)
+      })
+    const first = [await open(), await open(), await open()]
+    await eventually(() => first.every((socket) => socket.readyState === "open"))
+    const fourth = await open()
+    await eventually(() => fourth.closed)
+    expect(first.every((socket) => !socket.closed)).toBe(true)
+    for (const socket of first) socket.destroy()
+    await eventually(() => first.every((socket) => socket.closed))
+    for (;;) {
+      const status = await statusOf(`${url}/health/live`).catch(() => 0)
+      if (status === 200) break
+    }
   })
 })

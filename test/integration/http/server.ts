@@ -207,6 +207,8 @@ export interface StartOptions {
   readonly drainMs?: number
   readonly port?: number
   readonly confidential?: ReadonlyArray<string>
+  readonly hosts?: ReadonlyArray<string>
+  readonly maxConnectionsPerAddress?: number
 }
 
 const redacted = (texts: ReadonlyArray<string>) => texts.map((text) => Redacted.make(text))
@@ -233,7 +235,14 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
   })
   const state = Effect.runSync(Effect.provide(StateStore.StateStore, StateStore.layerMemory))
   const layer = HttpLayer.layer({
-    server: { host: "127.0.0.1", port: options.port ?? 0, drainMs: options.drainMs ?? 2_000 },
+    server: {
+      host: "127.0.0.1",
+      port: options.port ?? 0,
+      drainMs: options.drainMs ?? 2_000,
+      ...(options.maxConnectionsPerAddress === undefined
+        ? {}
+        : { maxConnectionsPerAddress: options.maxConnectionsPerAddress })
+    },
     administrators: {
       tokens: (options.tokens ?? [TOKEN]).map((token) => Redacted.make(token)),
       isProduction: options.isProduction ?? false
@@ -253,6 +262,7 @@ export const start = async (options: StartOptions = {}): Promise<Started> => {
       adminAllow: networks(options.addresses?.adminAllow),
       deny: networks(options.addresses?.deny)
     },
+    hosts: options.hosts ?? [],
     limits: { ...generous, ...options.limits },
     chatOps: { publicKey: options.hasDiscordKey === false ? Option.none() : Option.some(discordPublicKey) },
     confidential: redacted(options.confidential ?? [])

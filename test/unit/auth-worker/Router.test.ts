@@ -25,7 +25,8 @@ describe("the router", () => {
       right: { body: { name: "part", params: { id: "1", part: "2" } } }
     })
     expect(await ask("HEAD", "/things/1")).toMatchObject({ right: { body: { name: "one" } } })
-    expect(await ask("GET", "/things/%zz")).toMatchObject({ right: { body: { params: { id: "%zz" } } } })
+    expect(await ask("GET", "/things/%zz")).toMatchObject({ left: { code: "INVALID_REQUEST", status: 400 } })
+    expect(await ask("GET", "/things/%25zz")).toMatchObject({ right: { body: { params: { id: "%zz" } } } })
   })
 
   it("tells an unknown path from a wrong method", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import fc from "fast-check"
+import { readFileSync } from "node:fs"
 import * as ClientAddress from "../../../src/http/ClientAddress.ts"
 import * as IpList from "../../../src/http/IpList.ts"
 
@@ -31,6 +32,17 @@ describe("the client's address", () => {
     ["198.51.100.1", "203.0.113.7", "198.51.100.1"]
   ])("from %s with X-Forwarded-For %j is %s", (peer, forwardedFor, client) => {
     expect(behind("10.0.0.0/8")(peer, forwardedFor)).toBe(client)
+  })
+
+  it("cannot be forged by a client in the proxies' own network, with the list of the documented example", () => {
+    const documented = /^TRUSTED_PROXIES=(\S+)/m.exec(readFileSync("docs/deployment.md", "utf8"))?.[1] ?? ""
+    const proxies = documented.split(",")
+    const clientOf = behind(...proxies)
+    const [proxy = "", other = ""] = proxies
+    const neighbour = proxy.replace(/\d+$/, "99")
+    expect(clientOf(neighbour, "203.0.113.7")).toBe(neighbour)
+    expect(clientOf(proxy, `203.0.113.7, ${neighbour}`)).toBe(neighbour)
+    expect(clientOf(proxy, `127.0.0.1, 198.51.100.1, ${other}`)).toBe("198.51.100.1")
   })
 
   it("is never a trusted proxy's word about itself further out, nor anything but an address", () => {

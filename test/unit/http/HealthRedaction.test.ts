@@ -58,4 +58,11 @@ describe("health without names", () => {
     }
     expect(redactHealth(kept)).toEqual(kept)
   })
+
+  it("shows where the dashboard is, and nothing of its query or credentials", () => {
+    const url = "https://user:key@dashboards.example.com/d/wso?var-store=ws-1&token=hidden#panel"
+    expect(redactHealth({ manualReconcile: { incidentDashboardUrl: url } })).toEqual({
+      manualReconcile: { incidentDashboardUrl: "https://dashboards.example.com/d/wso" }
+    })
+  })
 })
