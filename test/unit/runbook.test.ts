@@ -43,7 +43,7 @@ const edgeCodes = server
   .flatMap((node) => textOfString(node) ?? [])
   .filter(
     (code) =>
-      code.includes("_") && SCREAMING.test(code) && code !== "HPE_HEADER_OVERFLOW" && !code.startsWith("ERR_")
+      code.includes("_") && SCREAMING.test(code) && !code.startsWith("HPE_") && !code.startsWith("ERR_")
   )
 
 const apiCodes = new Set([
