@@ -8,6 +8,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { checks } from "./checks.mjs"
 import { eventlog } from "./eventlog.mjs"
 import { laws } from "./laws.mjs"
 import { mechanisms } from "./mechanisms.mjs"
@@ -95,7 +96,10 @@ const mutate = async (copy, mutation) => {
 
 const all = [
   ...laws,
-  ...[...eventlog, ...mechanisms, ...security, ...protection].map((mutation) => ({ ...mutation, law: null }))
+  ...[...eventlog, ...mechanisms, ...security, ...protection, ...checks].map((mutation) => ({
+    ...mutation,
+    law: null
+  }))
 ]
 const only = process.argv[2] ?? "all"
 const chosen = all.filter(({ law, part }) =>

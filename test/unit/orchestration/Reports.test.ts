@@ -89,6 +89,25 @@ describe("the daily report", () => {
     }).pipe(Effect.provide(layer), quietly)
   })
 
+  it.scoped("counts the runs that failed, and remembers what the source failed with", () => {
+    const { directory, layer } = reported({ workspaces: ["ws-a"], intervalMs: 10_000 })
+    return Effect.gen(function* () {
+      yield* started
+      directory.break()
+      yield* TestClock.adjust("60 seconds")
+      const report = yield* daily
+      expect(statusOf(report, "runs")).toBe("fail")
+      expect(report.checks.find(({ check }) => check === "runs")?.value).toMatch(
+        /^\d+(\.\d)? % of \d+ runs succeeded/
+      )
+      const errors = yield* Effect.flatMap(Administration, ({ recentErrors }) => recentErrors)
+      expect(errors.map(({ code, component }) => [component, code])).toContainEqual([
+        "source",
+        "DirectoryUnavailable"
+      ])
+    }).pipe(Effect.provide(layer), quietly)
+  })
+
   it.scoped("shows pauses and a tripped guard", () => {
     const { directory, layer } = reported({
       workspaces: Array.from({ length: 10 }, (_, index) => `ws-${index}`),
