@@ -1,6 +1,15 @@
 /** The folder of backups inside the data folder, as files: what is there, and nothing of how a backup is made. */
 import Database from "libsql"
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  lstatSync,
+  readdirSync,
+  rmSync
+} from "node:fs"
 import { join } from "node:path"
 import { backupTimeOf, type Backup, type StateReport } from "../orchestration/Backups.ts"
 import { inspect, unreadable } from "./StateInspection.ts"
@@ -58,8 +67,9 @@ export const backupFolder = (dataPath: string): BackupFolder => {
   const find = (id: string): Backup | undefined => {
     const createdAt = backupTimeOf(id)
     if (createdAt === undefined) return undefined
-    const stat = statSync(fileOf(id), { throwIfNoEntry: false })
-    return stat?.isFile() === true ? { id, createdAt, sizeBytes: stat.size } : undefined
+    // A link would lead out of the folder, and another name of the same file may be anybody's: neither is a backup.
+    const stat = lstatSync(fileOf(id), { throwIfNoEntry: false })
+    return stat?.isFile() === true && stat.nlink === 1 ? { id, createdAt, sizeBytes: stat.size } : undefined
   }
   return {
     path,

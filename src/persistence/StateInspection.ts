@@ -1,5 +1,6 @@
 /** Whether a state database can be relied on: all of it is read. */
 import * as Schema from "effect/Schema"
+import Database from "libsql"
 import { AuditRecord, type Verification, verify } from "../orchestration/Audit.ts"
 import type { StateReport } from "../orchestration/Backups.ts"
 import { migrations } from "./migrations.ts"
@@ -55,6 +56,45 @@ export const isWhole = ({ audit, problems }: StateReport): boolean =>
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
+const Objects = Schema.Array(
+  Schema.Struct({ type: Schema.String, name: Schema.String, sql: Schema.NullOr(Schema.String) })
+)
+/** SQLite's own (`sqlite_…`) are no part of a schema. */
+const OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+
+const objectsOf = (query: Query): ReadonlyMap<string, string> =>
+  new Map(
+    Schema.decodeUnknownSync(Objects)(query(OBJECTS)).map(({ name, sql, type }) => [
+      `${type} ${name}`,
+      sql ?? ""
+    ])
+  )
+
+/** What the migrations up to a version make: the only schema that is taken. */
+const knownObjects = (schemaVersion: number): ReadonlyMap<string, string> => {
+  const database = new Database(":memory:")
+  try {
+    for (const migration of migrations.slice(0, schemaVersion)) database.exec(migration)
+    return objectsOf((sql) => database.prepare(sql).all())
+  } finally {
+    database.close()
+  }
+}
+
+/** A planted file may have a trigger or a view that acts when a server writes: whatever the migrations do not make is a fault. */
+const foreignObjects = (query: Query, schemaVersion: number): ReadonlyArray<string> => {
+  const known = knownObjects(schemaVersion)
+  const found = objectsOf(query)
+  const foreign = [...found].filter(([name, sql]) => known.get(name) !== sql).map(([name]) => name)
+  const missing = [...known.keys()].filter((name) => !found.has(name))
+  return [
+    ...(foreign.length === 0
+      ? []
+      : [`It has what this program did not make: ${foreign.slice(0, MAX_FAULTS).join(", ")}`]),
+    ...(missing.length === 0 ? [] : [`It lacks ${missing.slice(0, MAX_FAULTS).join(", ")}`])
+  ]
+}
+
 const inspectReadable = (query: Query): StateReport => {
   const faults = Schema.decodeUnknownSync(Integrity)(query(`PRAGMA integrity_check(${MAX_FAULTS})`))
     .map(({ integrity_check }) => integrity_check)
@@ -91,6 +131,7 @@ const inspectReadable = (query: Query): StateReport => {
     : []
   const problems = [
     ...faults,
+    ...(schemaVersion === 0 ? [] : foreignObjects(query, schemaVersion)),
     ...(schemaVersion === 0 ? ["It holds no state of this program"] : []),
     ...(schemaVersion > 0 && !audit.intact ? [brokenTrail(audit)] : [])
   ]

@@ -6,7 +6,18 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import Database from "libsql"
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { describe, expect } from "vitest"
 import { Backups } from "../../../src/orchestration/Backups.ts"
@@ -299,6 +310,45 @@ describe("restoring", () => {
       const result = yield* Effect.either(restore(folder, "2026-01-01T00-00-00-000Z", "ada"))
       expect(Either.isLeft(result) && result.left.message).toContain("--data-path")
       expect(existsSync(folder)).toBe(false)
+    })
+  )
+
+  it.effect.each([
+    [
+      "a trigger",
+      "CREATE TRIGGER planted AFTER INSERT ON audit BEGIN DELETE FROM pause; END",
+      "trigger planted"
+    ],
+    ["a view", "CREATE VIEW planted AS SELECT * FROM audit", "view planted"],
+    ["a table", "CREATE TABLE planted (x)", "table planted"],
+    ["an index", "CREATE INDEX planted ON audit (actor)", "index planted"]
+  ])("refuses a file with %s that no version of this program made", ([, statement = "", what]) =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { id } = yield* life(folder, (parts) =>
+        Effect.zipRight(save(parts, "ws-1"), parts.backups.create(actor))
+      )
+      const planted = new Database(join(folder, "backups", `${id}.sqlite`))
+      planted.exec(statement)
+      planted.close()
+      const refused = yield* Effect.either(restore(folder, id, "ada"))
+      expect(Either.isLeft(refused) && refused.left.message).toContain(what)
+    }).pipe(Effect.scoped)
+  )
+
+  it.scoped("follows no link, and takes no file that has another name", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { id } = yield* life(folder, (parts) =>
+        Effect.zipRight(save(parts, "ws-1"), parts.backups.create(actor))
+      )
+      const file = join(folder, "backups", `${id}.sqlite`)
+      renameSync(file, join(folder, "elsewhere.sqlite"))
+      symlinkSync(join(folder, "elsewhere.sqlite"), file)
+      expect(Either.isLeft(yield* Effect.either(restore(folder, id, "ada")))).toBe(true)
+      rmSync(file)
+      linkSync(join(folder, "elsewhere.sqlite"), file)
+      expect(Either.isLeft(yield* Effect.either(restore(folder, id, "ada")))).toBe(true)
     })
   )
 })
