@@ -38,6 +38,8 @@ const jobs: ReadonlyArray<Job> = [
   { name: "lifecycle", file: "lifecycle", args: ["100000", "1"], quick: null },
   { name: "create", file: "create-to-monitored", args: [], quick: [] },
   { name: "pull-flood", file: "pull-flood", args: [], quick: null },
+  { name: "plain-source", file: "plain-source", args: ["list", "120"], quick: ["list", "20"] },
+  { name: "plain-source", file: "plain-source", args: ["instances", "120"], quick: null },
   { name: "stores", file: "stores", args: ["50", "10", "1"], quick: null }
 ]
 

@@ -52,6 +52,7 @@ import * as ProcessMetrics from "./telemetry/ProcessMetrics.ts"
 import * as Telemetry from "./telemetry/Telemetry.ts"
 import * as HttpClients from "./transport/HttpClients.ts"
 import * as AuthWorkerDirectory from "./workspaces/AuthWorkerDirectory.ts"
+import * as Budget from "./workspaces/Budget.ts"
 import * as DesiredState from "./workspaces/DesiredState.ts"
 import * as StaticDirectory from "./workspaces/StaticDirectory.ts"
 
@@ -76,6 +77,8 @@ const MAX_DRAIN_HTTP_MS = 5_000
 const MESSAGE_RETRY_JITTER = 0.2
 /** The name of the handler's breaker in /health and the command line. */
 const HANDLER_BREAKER = "message-handler"
+/** The one of look-ups by id and of one user. */
+const LOOKUP_BREAKER = "auth-worker-lookups"
 
 const makeBreaker = (name: string, intervalMs: number) =>
   CircuitBreaker.make({
@@ -117,11 +120,11 @@ const unintendedReason = (config: ServerConfig): Option.Option<string> =>
     () => config.reconcileEnabled && (Option.isSome(config.authWorkerUrl) || config.storeIds.length === 0)
   )
 
-const directoryLayer = (config: ServerConfig) => {
+const directoryLayer = (config: ServerConfig, budget: Budget.Budget) => {
   const [token] = config.serverTokens
   return Option.isSome(disabledReason(config)) || Option.isNone(config.authWorkerUrl) || token === undefined
     ? StaticDirectory.layer
-    : AuthWorkerDirectory.layer({ baseUrl: config.authWorkerUrl.value, token }).pipe(
+    : AuthWorkerDirectory.layer({ baseUrl: config.authWorkerUrl.value, token, budget }).pipe(
         Layer.provide(HttpClients.layer)
       )
 }
@@ -221,7 +224,13 @@ export const layer = (config: ServerConfig) =>
       const module = yield* loadWorkspaceModule(config)
       const breaker = yield* makeBreaker("auth-worker", intervalMs)
       const handlerBreaker = yield* makeBreaker(HANDLER_BREAKER, intervalMs)
-      const breakers = Option.isSome(config.messageHandlerUrl) ? [breaker, handlerBreaker] : [breaker]
+      const lookupBreaker = yield* makeBreaker(LOOKUP_BREAKER, intervalMs)
+      const budget = Budget.make()
+      const breakers = [
+        breaker,
+        lookupBreaker,
+        ...(Option.isSome(config.messageHandlerUrl) ? [handlerBreaker] : [])
+      ]
       const operations = OperationsLayer.layer({
         intervalMs,
         disabled,
@@ -302,8 +311,11 @@ export const layer = (config: ServerConfig) =>
         staticOnly: Option.isSome(disabled),
         removalConfirmations: config.removalConfirmations,
         pinned: config.storeIds,
-        breaker
-      }).pipe(Layer.provide(directoryLayer(config)))
+        breaker,
+        lookups: lookupBreaker,
+        budget,
+        intervalMs
+      }).pipe(Layer.provide(directoryLayer(config, budget)))
       const operators = Layer.mergeAll(Pauses.layer, Lockdown.layer, EventFeed.layer, FactSources.layer)
       const state = SqliteBackups.layer({ dataPath: config.dataPath, keep: config.stateBackupKeep }).pipe(
         Layer.provideMerge(

@@ -10,6 +10,13 @@ const redirects = [
 const directory = [
   { file: "test/integration/workspaces/AuthWorkerDirectory.test.ts", name: "AuthWorkerDirectory" }
 ]
+const consult = unit(
+  "workspaces/Consult",
+  "a validator is believed for a while, and not by everybody",
+  "evidence that nudges bring",
+  "one small read",
+  "the source's budget"
+)
 
 export const source = [
   {
@@ -75,6 +82,62 @@ export const source = [
     from: `emptyPages === MAX_EMPTY_PAGES`,
     to: `emptyPages === Infinity`,
     tests: directory
+  },
+  {
+    part: "lineage",
+    title: "a run by hand believes a 304",
+    file: "src/workspaces/DesiredState.ts",
+    from: `unconditional: kind === "whole" || kind === "manual",`,
+    to: `unconditional: false,`,
+    tests: consult
+  },
+  {
+    part: "lineage",
+    title: "a nudge that contradicts what is believed changes nothing",
+    file: "src/workspaces/DesiredState.ts",
+    from: `if (isPresent === (news.claim === "created")) return`,
+    to: `return`,
+    tests: consult
+  },
+  {
+    part: "lineage",
+    title: "the feed is asked without the lineage",
+    file: "src/workspaces/DesiredState.ts",
+    from: `directory.changes(since, lineage)`,
+    to: `directory.changes(since)`,
+    tests: consult
+  },
+  {
+    part: "evidence of nudges",
+    title: "a webhook that says deleted is evidence by itself",
+    file: "src/workspaces/DesiredState.ts",
+    from: `monotonicMs() - claimedAt <= CLAIM_VALID_MS`,
+    to: `true`,
+    tests: consult
+  },
+  {
+    part: "evidence of nudges",
+    title: "nudges about others confirm an absence each time",
+    file: "src/workspaces/DesiredState.ts",
+    from: `isSoon && !flight.about.has(id)`,
+    to: `false`,
+    tests: consult
+  },
+  {
+    part: "budget",
+    title: "look-ups share the breaker of the list",
+    file: "src/workspaces/DesiredState.ts",
+    from: `options.lookups ?? options.breaker`,
+    to: `options.breaker`,
+    tests: consult
+  },
+  {
+    part: "budget",
+    title: "the budget of a plain list is spent at once",
+    file: "src/workspaces/Budget.ts",
+    from: `const FREE_SHARE = 0.5`,
+    to: `const FREE_SHARE = 1`,
+    tests: consult
   },
   {
     part: "transport",

@@ -4,7 +4,8 @@ import * as Option from "effect/Option"
 import { armAlarm } from "./Alarm.ts"
 import { refuse } from "./ApiError.ts"
 import { type DirectoryRow, representative } from "./DirectoryRow.ts"
-import { compactedThrough, currentRevision, environmentId } from "./Revision.ts"
+import { compactedThrough, currentRevision, environmentId, lineageOf, noteLineage } from "./Revision.ts"
+import { randomId } from "./Secrets.ts"
 import { Sql } from "./Sql.ts"
 
 export type ChangeKind = "upsert" | "delete"
@@ -18,13 +19,16 @@ export const recordChange = (kind: ChangeKind, instanceId: string) =>
     const sql = yield* Sql
     const revision = (yield* currentRevision) + 1
     yield* sql.run(`UPDATE meta SET value = ? WHERE key = 'revision'`, String(revision))
+    const lineage = yield* randomId
     yield* sql.run(
-      `INSERT INTO changes (revision, kind, instance_id, at) VALUES (?, ?, ?, ?)`,
+      `INSERT INTO changes (revision, kind, instance_id, at, lineage) VALUES (?, ?, ?, ?, ?)`,
       revision,
       kind,
       instanceId,
-      yield* Clock.currentTimeMillis
+      yield* Clock.currentTimeMillis,
+      lineage
     )
+    yield* noteLineage(revision, lineage)
     // What is remembered must be forgotten one day.
     yield* armAlarm
     return revision
@@ -39,13 +43,23 @@ export interface Change {
 
 /**
  * The changes after `since`, oldest first, at most `limit`: the cost is theirs, whatever the size of the set. REVISION_GONE
- * when some of them are forgotten, or when `since` was never reached here (another environment, a restored backup): list again.
+ * when some of them are forgotten, or when `since` was never reached here (another environment, a restored backup), or was
+ * reached by other changes than the reader knows (`lineage`, after a restore): list again.
  */
-export const changesSince = ({ since, limit }: { readonly since: number; readonly limit: number }) =>
+export const changesSince = ({
+  since,
+  limit,
+  lineage
+}: {
+  readonly since: number
+  readonly limit: number
+  readonly lineage?: string
+}) =>
   Effect.gen(function* () {
     const sql = yield* Sql
     const revision = yield* currentRevision
-    if (since < (yield* compactedThrough) || since > revision) {
+    const isOfAnotherLineage = lineage !== undefined && lineage !== (yield* lineageOf(since))
+    if (since < (yield* compactedThrough) || since > revision || isOfAnotherLineage) {
       return yield* refuse("REVISION_GONE", "The changes since that revision are not kept: list again.")
     }
     const rows = yield* sql.all<{ revision: number; kind: ChangeKind; instance_id: string }>(
@@ -70,6 +84,7 @@ export const changesSince = ({ since, limit }: { readonly since: number; readonl
       changes,
       revision: String(last),
       hasMore: last < revision,
-      environmentId: yield* environmentId
+      environmentId: yield* environmentId,
+      lineage: yield* lineageOf(last)
     }
   })

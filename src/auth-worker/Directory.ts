@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { refuse } from "./ApiError.ts"
-import { compactedThrough, currentRevision, environmentId } from "./Revision.ts"
+import { compactedThrough, currentRevision, environmentId, lineageOf } from "./Revision.ts"
 import {
   directoryColumns,
   isoTime,
@@ -84,6 +84,7 @@ export const listDirectory = ({ limit, cursor }: { readonly limit?: number; read
         totalWorkspaces: start.totalWorkspaces,
         revision: String(start.revision),
         environmentId: yield* environmentId,
+        lineage: yield* lineageOf(start.revision),
         features,
         ...(last !== undefined && page.length < rows.length
           ? { nextCursor: encodeCursor({ ...start, after: last.seq }) }
@@ -94,7 +95,14 @@ export const listDirectory = ({ limit, cursor }: { readonly limit?: number; read
 
 /** The revision a listing would show, for `If-None-Match`: answering 304 must not cost a list. */
 export const directoryVersion = () =>
-  Effect.all({ revision: Effect.map(currentRevision, String), environmentId })
+  Effect.gen(function* () {
+    const revision = yield* currentRevision
+    return {
+      revision: String(revision),
+      environmentId: yield* environmentId,
+      lineage: yield* lineageOf(revision)
+    }
+  })
 
 /** One workspace, or WORKSPACE_NOT_FOUND. */
 export const getDirectoryRow = ({ instanceId }: { readonly instanceId: string }) =>

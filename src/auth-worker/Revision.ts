@@ -15,6 +15,37 @@ export const currentRevision = metaNumber("revision")
 /** Changes up to this revision have been forgotten. */
 export const compactedThrough = metaNumber("compacted")
 
+/**
+ * The lineage of a revision: a random token that was made together with it. After a restore to an earlier state the same
+ * revision numbers are given out again, for other changes, and with other tokens; so a number and its token together name
+ * one state of the set for ever, and nothing has to survive outside of what is restored. Null where there is none (revision
+ * 0, a change of an older program, a change that has been forgotten).
+ */
+export const lineageOf = (revision: number) =>
+  Effect.gen(function* () {
+    const sql = yield* Sql
+    const row = yield* sql.first<{ lineage: string | null }>(
+      `SELECT lineage FROM changes WHERE revision = ?`,
+      revision
+    )
+    const newest = yield* sql.first<{ value: string }>(`SELECT value FROM meta WHERE key = 'lineage'`)
+    const [newestRevision, newestLineage] = Option.match(newest, {
+      onNone: () => ["", ""],
+      onSome: ({ value }) => value.split(":")
+    })
+    return Option.match(row, {
+      // The newest change may have been forgotten; its token has not.
+      onNone: () => (newestRevision === String(revision) ? (newestLineage ?? null) : null),
+      onSome: ({ lineage }) => lineage
+    })
+  })
+
+/** Notes the token of a revision, which is the newest. */
+export const noteLineage = (revision: number, lineage: string) =>
+  Effect.flatMap(Sql, (sql) =>
+    sql.run(`INSERT OR REPLACE INTO meta (key, value) VALUES ('lineage', ?)`, `${revision}:${lineage}`)
+  )
+
 /** Identifies this database: revisions of different environments cannot be compared. */
 export const environmentId = Effect.gen(function* () {
   const sql = yield* Sql

@@ -28,7 +28,13 @@ export const ChangesQuery = Schema.Struct({
     Schema.pattern(/^\d{1,15}$/, { message: () => "expected a revision that this list gave" }),
     Schema.compose(Schema.NumberFromString)
   ),
-  limit: Schema.optionalWith(limit, { exact: true, default: () => maxPage })
+  limit: Schema.optionalWith(limit, { exact: true, default: () => maxPage }),
+  lineage: Schema.optionalWith(
+    Schema.String.pipe(
+      Schema.pattern(/^[a-zA-Z0-9_-]{1,64}$/, { message: () => "expected a lineage that this list gave" })
+    ),
+    { exact: true }
+  )
 })
 
 /** A route for the server alone: the token is looked at before anything else. */
@@ -60,8 +66,12 @@ const list = (routed: Routed) =>
     return { status: 200, body: page, headers: { etag: tagOf(page.metadata) } }
   })
 
-const tagOf = (version: { readonly revision: string; readonly environmentId: string }) =>
-  `"${version.environmentId}.${version.revision}"`
+/** The lineage makes it another tag when a restore gives out the same revision again. */
+const tagOf = (version: {
+  readonly revision: string
+  readonly environmentId: string
+  readonly lineage: string | null
+}) => `"${version.environmentId}.${version.revision}${version.lineage === null ? "" : `.${version.lineage}`}"`
 
 /** What the server and the Sync Worker ask (contract, section 1). */
 export const internalRoutes = [

@@ -75,6 +75,10 @@ const versions: ReadonlyArray<ReadonlyArray<string>> = [
     `CREATE TABLE failures (key TEXT PRIMARY KEY, failed INTEGER NOT NULL, ends_at INTEGER NOT NULL) WITHOUT ROWID`,
     `CREATE INDEX failures_by_end ON failures (ends_at)`,
     `CREATE INDEX invitations_by_inviter ON invitations (invited_by)`
+  ],
+  [
+    // A random token of each revision (Revision.ts).
+    `ALTER TABLE changes ADD COLUMN lineage TEXT`
   ]
 ]
 

@@ -436,7 +436,7 @@ export const make = (options: Options) =>
           return yield* new ReconcilerDisabled({ reason: options.disabled.value })
         }
         const wasKnown = yield* isKnown(storeId)
-        const outcome = yield* operations.nudge(storeId)
+        const outcome = yield* operations.nudge(storeId, { claim: "asked", userId: null })
         // While the source cannot be asked, the id may be one that it knows.
         const isStrange = !wasKnown && outcome.status === "already_stopped"
         const refusal = isStrange ? yield* Effect.either(requireKnown(storeId, which)) : Either.void

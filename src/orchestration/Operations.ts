@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { News } from "../workspaces/DesiredState.ts"
 import type { RunResult } from "./Views.ts"
 
 /** The answer to a webhook: the state of that workspace as the source of truth has it. */
@@ -66,7 +67,7 @@ export class Operations extends Context.Tag("workspace-orchestrator/orchestratio
   Operations,
   {
     /** A hint that `storeId` may have changed. Waits until it is settled, at most `WEBHOOK_WAIT_MS`. */
-    readonly nudge: (storeId: string) => Effect.Effect<NudgeOutcome>
+    readonly nudge: (storeId: string, news?: News) => Effect.Effect<NudgeOutcome>
     /** One whole run: fresh list, every drifting key attempted once, the result. */
     readonly reconcile: (
       actor: Actor

@@ -421,8 +421,8 @@ export const make = (options: Options) =>
     const scope = yield* Effect.scope
     return Operations.of({
       // The nudge's work goes on when its answer can wait no longer, or its caller has gone (law 3).
-      nudge: (storeId) =>
-        Effect.forkIn(reconciler.nudge(storeId), scope).pipe(
+      nudge: (storeId, news) =>
+        Effect.forkIn(reconciler.nudge(storeId, news), scope).pipe(
           Effect.flatMap((fiber) => fiber.await),
           Effect.flatten,
           Effect.timeoutTo({

@@ -14,7 +14,12 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
-import { DesiredState, describeRefreshError, type RefreshError } from "../workspaces/DesiredState.ts"
+import {
+  DesiredState,
+  describeRefreshError,
+  type News,
+  type RefreshError
+} from "../workspaces/DesiredState.ts"
 import type { NudgeOutcome } from "./Operations.ts"
 import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 import type { LastError } from "./WorkspaceStatus.ts"
@@ -74,7 +79,7 @@ export class WorkspaceReconciler extends Context.Tag(
     /** One run by hand: a fresh list, and each drifting workspace attempted once, backoff or not. */
     readonly reconcile: Effect.Effect<Run, RefreshError | InFlight>
     /** A hint that the workspace may have changed. Completes when it is settled, or cannot be settled now. */
-    readonly nudge: (id: string) => Effect.Effect<NudgeOutcome>
+    readonly nudge: (id: string, news?: News) => Effect.Effect<NudgeOutcome>
     readonly state: () => LoopState
     /** A snapshot has been accepted and the first pass over it has been made. */
     readonly firstPassMade: () => boolean
@@ -284,7 +289,7 @@ export const make = (options: Options) =>
 
     const read = (run: Current, urgency: "now" | "resync") =>
       Effect.gen(function* () {
-        yield* Effect.tapError(desired.refresh("resync"), (error) =>
+        yield* Effect.tapError(desired.refresh(urgency === "now" ? "manual" : "resync"), (error) =>
           failed(error, run.startedAt, run.trigger)
         )
         // What the list has brought may have been opened already, while its reader was being woken.
@@ -420,11 +425,11 @@ export const make = (options: Options) =>
           yield* controller.awaitSettled(id)
           if (controller.blocked().get(id)?.reason !== "evidence") return
           yield* Effect.sleep(CONFIRM_EVERY_MS)
-          yield* desired.refresh("confirm")
+          yield* desired.refresh("confirm", id)
         }
       })
 
-    const nudge = (id: string): Effect.Effect<NudgeOutcome> =>
+    const nudge = (id: string, news?: News): Effect.Effect<NudgeOutcome> =>
       Effect.gen(function* () {
         if (Option.isSome(options.disabled)) {
           return { status: "reconcile_queued", reason: "reconciler-disabled" } as const
@@ -432,7 +437,7 @@ export const make = (options: Options) =>
         const wasMonitored = orchestrator.isMonitored(id)
         // Before the refresh, whose news may have the workspace reconciled at once.
         yield* controller.noteReason(id)
-        yield* desired.refresh("nudge")
+        yield* desired.consult(id, news)
         yield* controller.look(id)
         yield* confirmAbsence(id)
         yield* controller.awaitSettled(id)

@@ -9,6 +9,7 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
@@ -21,6 +22,7 @@ import { withoutRedirects } from "../transport/HttpClients.ts"
 import { redirectSentence } from "../transport/Outgoing.ts"
 import { isRedirect, targetOf } from "../transport/Redirect.ts"
 import { parseUrl } from "../transport/UrlText.ts"
+import * as Budget from "./Budget.ts"
 import {
   DirectoryInconsistent,
   DirectoryMalformed,
@@ -32,9 +34,11 @@ import {
 import * as DirectoryMetrics from "./DirectoryMetrics.ts"
 import {
   ChangesBody,
+  InstancesBody,
   knownFeatures,
   ListEnvelope,
   NotFoundBody,
+  UserNotFoundBody,
   WorkspaceRow,
   type Feature
 } from "./Workspace.ts"
@@ -55,6 +59,8 @@ export interface Options {
   readonly maxRows?: number
   /** The longest that a whole listing may take, all pages and retries included. Defaults to 2 min. */
   readonly listingTimeoutMs?: number
+  /** Hears of every request and of what the answers say about limits. */
+  readonly budget?: Budget.Budget
 }
 
 /** The contract's upper bound. */
@@ -104,6 +110,7 @@ const malformed = (
 const malformedBody = (problem: string): DirectoryMalformed =>
   new DirectoryMalformed({ path: "body", message: `The directory's answer ${problem}` })
 
+const NANOS_PER_MS = 1_000_000
 const OPEN_BRACE = 0x7b
 const OPEN_BRACKET = 0x5b
 
@@ -113,6 +120,12 @@ const containersIn = (bytes: Uint8Array): number => {
   for (const byte of bytes) if (byte === OPEN_BRACE || byte === OPEN_BRACKET) count++
   return count
 }
+
+/** The tag without the mark of a weak one. */
+const strong = (etag: string): string => etag.replace(/^W\//, "")
+
+/** What a server answers to a route that it does not have, or that is not for us. */
+const NOT_OFFERED: ReadonlyArray<number> = [401, 403, 404, 405, 501]
 
 const pathOf = (url: string): string => parseUrl(url)?.pathname ?? "such path"
 
@@ -131,6 +144,8 @@ const make = (options: Options) =>
     let newest: { readonly etag: string; readonly revision: string } | undefined
 
     const origin = new URL(base).host
+    const budget = options.budget ?? Budget.make()
+    const monotonicMs = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / NANOS_PER_MS)
 
     const networkError = (error: HttpClientError.HttpClientError): DirectoryUnavailable => {
       const failure = failureOf(error.cause)
@@ -207,6 +222,7 @@ const make = (options: Options) =>
     ) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
+        budget.spend(yield* monotonicMs)
         const response = yield* HttpClientRequest.get(`${base}${path}`).pipe(
           HttpClientRequest.bearerToken(options.token),
           HttpClientRequest.setHeaders({
@@ -217,6 +233,7 @@ const make = (options: Options) =>
           client.execute,
           Effect.mapError(networkError)
         )
+        budget.learn(response, yield* monotonicMs, now)
         if (response.status !== 200 && !accept.includes(response.status)) {
           return yield* Effect.fail(statusError(response, now))
         }
@@ -262,6 +279,8 @@ const make = (options: Options) =>
     const decodeChanges = decode(ChangesBody)
     const decodeRow = decode(WorkspaceRow)
     const decodeNotFound = decode(NotFoundBody)
+    const decodeInstances = decode(InstancesBody)
+    const decodeNoUser = decode(UserNotFoundBody)
 
     /** One attempt at a whole listing; None when its first page says 304. */
     const listOnce = (features: ReadonlySet<Feature>, etag: string | undefined) =>
@@ -284,7 +303,16 @@ const make = (options: Options) =>
           const conditional = etag !== undefined && page === 0 ? { "if-none-match": etag } : {}
           const answer = yield* get(`/internal/workspaces${suffix}`, [304], conditional)
           if (answer.status === 304) {
-            if (conditional["if-none-match"] !== undefined) return Option.none<Listing>()
+            // A tag of another lineage confirms nothing that we know: the list is asked for without one.
+            const isOurs = answer.etag === undefined || strong(answer.etag) === strong(etag ?? "")
+            if (conditional["if-none-match"] !== undefined && isOurs) return Option.none<Listing>()
+            if (conditional["if-none-match"] !== undefined) {
+              newest = undefined
+              return yield* new DirectoryInconsistent({
+                reason: "revision-moved",
+                message: "The directory answers 304 with another tag than the one that it was asked about"
+              })
+            }
             return yield* new DirectoryMalformed({
               path: "status",
               message: "The directory answers 304 to an unconditional request"
@@ -305,7 +333,10 @@ const make = (options: Options) =>
           const rowIds = yield* idsOf(body.workspaces)
           first ??= body
           firstEtag ??= answer.etag
-          if (body.metadata?.revision !== first.metadata?.revision) {
+          const isSame =
+            body.metadata?.revision === first.metadata?.revision &&
+            (body.metadata?.lineage ?? null) === (first.metadata?.lineage ?? null)
+          if (!isSame) {
             return yield* new DirectoryInconsistent({
               reason: "revision-moved",
               message: "The set changed while its pages were read"
@@ -331,6 +362,7 @@ const make = (options: Options) =>
               lookalikes: lookalikesOf(ids),
               revision,
               environmentId: first.metadata?.environmentId ?? null,
+              lineage: first.metadata?.lineage ?? null,
               features: featureSet(first.metadata?.features)
             })
           }
@@ -362,7 +394,9 @@ const make = (options: Options) =>
       Effect.suspend(() =>
         listOnce(
           known.features,
-          newest !== undefined && newest.revision === known.revision ? newest.etag : undefined
+          known.unconditional !== true && newest !== undefined && newest.revision === known.revision
+            ? newest.etag
+            : undefined
         )
       ).pipe(
         Effect.retry({
@@ -372,13 +406,15 @@ const make = (options: Options) =>
         inTime
       )
 
-    const changes: WorkspaceDirectory["Type"]["changes"] = (since) =>
+    const changes: WorkspaceDirectory["Type"]["changes"] = (since, knownLineage) =>
       Effect.gen(function* () {
+        let lineage = knownLineage ?? null
         const all: Array<Changes["changes"][number]> = []
         let from = since
         let bytes = 0
         for (let page = 0; page < MAX_PAGES; page++) {
           const query = new URLSearchParams({ since: from, limit: String(PAGE_SIZE) })
+          if (lineage !== null) query.set("lineage", lineage)
           const answer = yield* get(`/internal/workspaces/changes?${query.toString()}`, [410])
           if (answer.status === 410) return Option.none()
           const body = yield* decodeChanges(answer.text)
@@ -400,7 +436,15 @@ const make = (options: Options) =>
           }
           if (all.length + body.changes.length > maxRows) return yield* tooLarge("changes", maxRows)
           for (const { instanceId, kind } of body.changes) all.push({ instanceId, kind })
-          if (!body.hasMore) return Option.some({ changes: all, revision: body.revision })
+          lineage = body.lineage ?? null
+          if (!body.hasMore) {
+            return Option.some({
+              changes: all,
+              revision: body.revision,
+              lineage,
+              environmentId: body.environmentId ?? null
+            })
+          }
           const last = body.changes.at(-1)?.revision ?? from
           if (BigInt(last) <= BigInt(from)) break
           from = last
@@ -432,7 +476,25 @@ const make = (options: Options) =>
         })
       })
 
-    return WorkspaceDirectory.of({ list, changes, exists })
+    const instancesOf: WorkspaceDirectory["Type"]["instancesOf"] = (userId) =>
+      Effect.gen(function* () {
+        const answer = yield* get(
+          `/internal/users/${encodeURIComponent(userId)}/instances`,
+          NOT_OFFERED,
+          {},
+          MAX_SMALL_BODY_BYTES
+        )
+        if (answer.status !== 200) {
+          // Only a directory that offers the look-up can say that it does not know the user.
+          const isUnknownUser =
+            answer.status === 404 && Either.isRight(yield* Effect.either(decodeNoUser(answer.text)))
+          return isUnknownUser ? Option.some(new Set<string>()) : Option.none()
+        }
+        const { instances } = yield* decodeInstances(answer.text)
+        return Option.some(new Set(instances.map(({ instanceId }) => instanceId)))
+      })
+
+    return WorkspaceDirectory.of({ list, changes, exists, instancesOf })
   })
 
 export const layer = (options: Options): Layer.Layer<WorkspaceDirectory, never, HttpClient.HttpClient> =>

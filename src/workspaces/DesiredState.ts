@@ -15,6 +15,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import * as Tracing from "../telemetry/Tracing.ts"
 import { DirectoryInconsistent, DirectoryUnavailable, type DirectoryError } from "./DirectoryError.ts"
+import * as Budget from "./Budget.ts"
 import * as DirectoryMetrics from "./DirectoryMetrics.ts"
 import * as Rows from "./Rows.ts"
 import * as SnapshotStore from "./SnapshotStore.ts"
@@ -40,11 +41,18 @@ export const describeRefreshError = (
  * - `resync`: the whole list, which also checks the feed
  * - `nudge`: what has changed, where the directory offers it, else the list
  * - `confirm`: the whole list once more, because somebody waits for evidence
+ * - `whole`: as `confirm`, without a validator, because a nudge contradicts what is believed
+ * - `manual`: as `resync`, without a validator, because a person asks
  *
- * Lists that are not a resync are paced, so that a flow of nudges stays below the 60 requests a minute that existing
- * Auth Workers allow.
+ * What nudges cause is paced by the source's budget (`Budget`); a resync and a person are not.
  */
-export type RefreshKind = "resync" | "nudge" | "confirm"
+export type RefreshKind = "resync" | "nudge" | "confirm" | "whole" | "manual"
+
+/** What a nudge says happened, and to whose workspace. It decides when and how the source is read, and nothing else. */
+export interface News {
+  readonly claim: "created" | "deleted" | "asked"
+  readonly userId: string | null
+}
 
 /** Where the accepted set came from. */
 export type Source = "auth-worker" | "snapshot" | "static" | "none"
@@ -88,6 +96,12 @@ export interface Options {
   /** The `STORE_IDS`: desired whatever the directory says, and never removed. */
   readonly pinned: ReadonlyArray<string>
   readonly breaker: CircuitBreaker.CircuitBreaker
+  /** Of look-ups by id, whose failures must not keep the list from being read, nor the other way round. */
+  readonly lookups?: CircuitBreaker.CircuitBreaker
+  /** What the source lets itself be asked; shared with what asks it. */
+  readonly budget?: Budget.Budget
+  /** The resync interval: lists that nudges cause confirm an absence at most once in it. Defaults to 0: always. */
+  readonly intervalMs?: number
 }
 
 export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces/DesiredState")<
@@ -98,7 +112,12 @@ export class DesiredState extends Context.Tag("workspace-orchestrator/workspaces
      * one, which begins after the call, so a thousand calls cost at most two refreshes.
      * A failure leaves the accepted snapshot as it is (law 5).
      */
-    readonly refresh: (kind: RefreshKind) => Effect.Effect<void, RefreshError>
+    readonly refresh: (kind: RefreshKind, about?: string) => Effect.Effect<void, RefreshError>
+    /**
+     * Reads what is needed to know of one workspace: its user's instances where that is offered and free, else what has
+     * changed; and, where the answer contradicts the news, by id, then the whole list without a validator.
+     */
+    readonly consult: (id: string, news?: News) => Effect.Effect<void, RefreshError>
     readonly get: (id: string) => Desired
     /** Every id that is desired or absent but not yet stopped. */
     readonly ids: () => Iterable<string>
@@ -134,7 +153,19 @@ const pinnedHere: Desired = { _tag: "Present", pinned: true }
 const listedHere: Desired = { _tag: "Present", pinned: false }
 const unknown: Desired = { _tag: "Unknown" }
 
-/** Paced lists: this many at once, and one more every two seconds. */
+/** Every so many resyncs one asks without a validator: a 304 is believed for no longer (six intervals of 5 min: half an hour). */
+const UNCONDITIONAL_EVERY = 6
+/** A deletion that a webhook has told of counts beside a list that is read within this time. */
+const CLAIM_VALID_MS = 60_000
+/** Claims, and ids that one flight is about, are remembered up to this number. */
+const MAX_ABOUT = 10_000
+/** A look-up that the source does not offer is tried again after this time. */
+const NOT_OFFERED_MS = 3_600_000
+/** Look-ups by id: this many at once, then one each 50 ms. */
+const LOOKUP_BURST = 20
+const LOOKUP_EVERY_MS = 50
+
+/** Paced lists of a source that offers a feed: this many at once, and one more every two seconds. */
 const PACED_LISTS_BURST = 20
 const PACED_LIST_EVERY_MS = 2_000
 /**
@@ -150,7 +181,8 @@ const MAX_UNSUPPORTED = 10_000
 /** Of those who wait for one refresh, so many are linked to its span. */
 const MAX_ASKERS = 32
 
-const rank: Record<RefreshKind, number> = { nudge: 0, confirm: 1, resync: 2 }
+const rank: Record<RefreshKind, number> = { nudge: 0, confirm: 1, whole: 2, resync: 3, manual: 4 }
+const isPaced = (kind: RefreshKind): boolean => kind !== "resync" && kind !== "manual"
 
 /** A set that changes faster than it can be paged through is no sign of a sick source. */
 const speaksAgainst = (error: DirectoryError): boolean =>
@@ -190,6 +222,18 @@ export const make = (options: Options) =>
     let meta: Omit<Snapshot, "entries"> | undefined = Option.getOrUndefined(loaded)
     let source: Source = options.staticOnly ? "static" : meta !== undefined ? "snapshot" : "none"
     /** When the snapshot was how old, on a clock that only goes forward. */
+    let lineage: string | null = null
+    const budget = options.budget ?? Budget.make()
+    /** A directory that tells the budget nothing: each read counts as one request. */
+    const spendHere = options.budget === undefined
+    const lookups = options.lookups ?? options.breaker
+    const intervalMs = options.intervalMs ?? 0
+    /** Deletions that webhooks have told of, and when lists that nudges caused have last confirmed an absence. */
+    const claims = new Map<string, number>()
+    const confirmedByNudge = new Map<string, number>()
+    /** How the newest read was answered: by a whole list, or by something that builds on what is believed. */
+    let lastRead: "whole" | "built-on" = "built-on"
+    let resyncs = 0
     let aged = { at: monotonicMs(), ms: meta === undefined ? 0 : ageOfLoaded(meta.fetchedAt, clock) }
     let lastError: RefreshError | null = null
     /** The newest revision of which a list has brought nothing new: only then may the next one be conditional. */
@@ -207,20 +251,38 @@ export const make = (options: Options) =>
       if (before === undefined ? absence !== null : before.absence === absence) return
       if (before === undefined) generation++
       entries.set(id, absence === null ? PRESENT : { absence })
-      if (absence === null) absent.delete(id)
-      else absent.set(id, absence)
+      if (absence === null) {
+        absent.delete(id)
+        confirmedByNudge.delete(id)
+      } else absent.set(id, absence)
       touched.add(id)
       for (const watcher of watchers) watcher(id)
     }
 
     /** One more list without it. Once that proves its absence, nothing about it changes any more. */
-    const missed = ({ absence }: Entry, now: number): Absence => {
+    const missed = (id: string, { absence }: Entry, now: number, flight: Flight): Absence => {
       // A clock that was set back since then begins the grace anew, rather than to make it last for hours.
       const since = Math.min(absence?.since ?? now, now)
       const isProven =
         absence?.kind === "deleted" || (absence?.confirmations ?? 0) >= options.removalConfirmations
       if (absence !== null && isProven) return absence.since === since ? absence : { ...absence, since }
-      return { kind: "absent", confirmations: (absence?.confirmations ?? 0) + 1, since }
+      const claimedAt = claims.get(id)
+      claims.delete(id)
+      if (isPaced(flight.kind)) {
+        // A flow of nudges about others would turn one lapse of the source into all the evidence that is needed.
+        const at = confirmedByNudge.get(id)
+        const isSoon = at !== undefined && monotonicMs() - at < intervalMs
+        if (absence !== null && isSoon && !flight.about.has(id)) return absence
+        confirmedByNudge.set(id, monotonicMs())
+      }
+      // The source has said twice, in two ways, that it is gone: by its webhook and by a complete list.
+      const isClaimed = claimedAt !== undefined && monotonicMs() - claimedAt <= CLAIM_VALID_MS
+      const confirmations = (absence?.confirmations ?? 0) + (isClaimed ? 2 : 1)
+      return {
+        kind: "absent",
+        confirmations: Math.min(confirmations, Math.max(1, options.removalConfirmations)),
+        since
+      }
     }
 
     const refuseOlder = (revision: string | null) =>
@@ -242,7 +304,7 @@ export const make = (options: Options) =>
       })
     }
 
-    const applyListing = (listing: Listing, now: number) =>
+    const applyListing = (listing: Listing, now: number, flight: Flight) =>
       Effect.gen(function* () {
         if (
           meta?.environmentId != null &&
@@ -256,7 +318,7 @@ export const make = (options: Options) =>
         }
         yield* refuseOlder(listing.revision)
         const touched = new Set<string>()
-        const isKnown = listing.revision === meta?.revision
+        const isKnown = listing.revision === meta?.revision && (listing.lineage ?? null) === lineage
         yield* tellOfUnsupported(listing.unsupported)
         unsupported = new Map(listing.unsupported)
         lookalikes = listing.lookalikes
@@ -265,8 +327,10 @@ export const make = (options: Options) =>
           if (listing.ids.has(id)) continue
           // What STORE_IDS names is desired without the directory: its absence there is no evidence of anything.
           if (pinned.has(id)) drop(id)
-          else set(id, missed(entry, now), touched)
+          else set(id, missed(id, entry, now, flight), touched)
         }
+        lineage = listing.lineage ?? null
+        lastRead = "whole"
         meta = {
           revision: listing.revision,
           environmentId: listing.environmentId ?? meta?.environmentId ?? null,
@@ -279,9 +343,11 @@ export const make = (options: Options) =>
       })
 
     /** The directory says that its list is still the one we know: once more, the absent ones are absent. */
-    const applyNotModified = (now: number): Set<string> => {
+    const applyNotModified = (now: number, flight: Flight): Set<string> => {
+      lastRead = "built-on"
       const touched = new Set<string>()
-      for (const id of [...absent.keys()]) set(id, missed(entries.get(id) ?? PRESENT, now), touched)
+      for (const id of [...absent.keys()])
+        set(id, missed(id, entries.get(id) ?? PRESENT, now, flight), touched)
       if (meta !== undefined) meta = { ...meta, fetchedAt: now }
       return touched
     }
@@ -315,6 +381,8 @@ export const make = (options: Options) =>
         }
         if (meta !== undefined) {
           if (changes.revision !== meta.revision) listedRevision = null
+          lineage = changes.lineage ?? null
+          lastRead = "built-on"
           meta = { ...meta, revision: changes.revision, fetchedAt: now }
         }
         return touched
@@ -340,9 +408,16 @@ export const make = (options: Options) =>
         Effect.ignore
       )
 
+    /** None: the feed no longer reaches back to our revision, or is another lineage's, so the list is read instead. */
     const readChanges = (since: string) =>
       Effect.flatMap(
-        directory.changes(since),
+        Effect.map(
+          directory.changes(since, lineage),
+          Option.filter(
+            ({ environmentId }) =>
+              environmentId == null || meta?.environmentId == null || environmentId === meta.environmentId
+          )
+        ),
         Option.match({
           onNone: () => Effect.succeedNone,
           onSome: (changes) =>
@@ -362,15 +437,17 @@ export const make = (options: Options) =>
         yield* Effect.forEach(listeners, (listener) => listener({ touched }), { discard: true })
       })
 
-    const readList = Effect.gen(function* () {
+    const readList = Effect.fnUntraced(function* (flight: Flight) {
       const before = meta
+      const isCheck = flight.kind === "resync" && ++resyncs % UNCONDITIONAL_EVERY === 0
       const listing = yield* directory.list({
         features: before?.features ?? new Set(),
-        revision: listedRevision
+        revision: listedRevision,
+        ...(flight.unconditional || isCheck ? { unconditional: true } : {})
       })
       const now = yield* Clock.currentTimeMillis
-      if (Option.isNone(listing)) return applyNotModified(now)
-      const touched = yield* applyListing(listing.value, now)
+      if (Option.isNone(listing)) return applyNotModified(now, flight)
+      const touched = yield* applyListing(listing.value, now, flight)
       const newlyAbsent = [...touched].some((id) => absent.get(id)?.confirmations === 1)
       if (!newlyAbsent || !listing.value.features.has("changes") || before?.revision == null) return touched
       // What the list has brought need not wait for a feed that may hang, and is not passed over in silence meanwhile.
@@ -380,10 +457,12 @@ export const make = (options: Options) =>
       return explained
     })
 
-    /** A token bucket: waits until one more list may be read. Flights come one at a time, so nobody overtakes. */
+    const offersFeed = (): boolean => meta?.features.has("changes") === true
+    /** A token bucket, for a source with a feed: waits until one more list may be read. Flights come one at a time, so nobody overtakes. */
     let tokens = PACED_LISTS_BURST
     let refilledAt = yield* Clock.currentTimeMillis
     const pace = Effect.gen(function* () {
+      if (!offersFeed()) return
       const now = yield* Clock.currentTimeMillis
       const earned = Math.max(0, now - refilledAt) / PACED_LIST_EVERY_MS
       tokens = Math.min(PACED_LISTS_BURST, tokens + earned) - 1
@@ -391,15 +470,16 @@ export const make = (options: Options) =>
       if (tokens < 0) yield* Effect.sleep(-tokens * PACED_LIST_EVERY_MS)
     })
 
-    const read = (kind: RefreshKind) =>
+    const read = (flight: Flight) =>
       Effect.gen(function* () {
+        const { kind } = flight
+        if (spendHere) budget.spend(monotonicMs())
         // A snapshot of an earlier life is compared with a whole list before its revision is trusted.
         if (kind === "nudge" && source === "auth-worker" && meta?.features.has("changes") === true) {
           const touched = meta.revision === null ? Option.none() : yield* readChanges(meta.revision)
-          // None is a 410: the feed no longer reaches back to our revision, so the list is read instead.
           if (Option.isSome(touched)) return touched.value
         }
-        if (kind !== "resync") {
+        if (isPaced(kind)) {
           const now = yield* Clock.currentTimeMillis
           // Nobody who only nudges asks a directory that has asked to be left alone until then.
           if (now < leftAloneUntil) {
@@ -412,11 +492,11 @@ export const make = (options: Options) =>
           }
           yield* pace
         }
-        return yield* readList
+        return yield* readList(flight)
       })
 
-    const refreshOnce = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>
-      options.breaker.protect(read(kind), { isFailure: speaksAgainst, retryAfterMs: retryAfter }).pipe(
+    const refreshOnce = (flight: Flight): Effect.Effect<void, RefreshError> =>
+      options.breaker.protect(read(flight), { isFailure: speaksAgainst, retryAfterMs: retryAfter }).pipe(
         Effect.tap(accept),
         Effect.tapError((error) =>
           Effect.sync(() => {
@@ -432,6 +512,12 @@ export const make = (options: Options) =>
 
     interface Flight {
       kind: RefreshKind
+      /** Somebody among those who wait for it needs an answer that builds on nothing. */
+      unconditional: boolean
+      /** The workspaces that its nudges were about. */
+      readonly about: Set<string>
+      /** Completes when somebody joins who does not wait for the source's budget. */
+      readonly hurried: Deferred.Deferred<void>
       /** It has begun to read: who comes now needs the next one. */
       reading: boolean
       /** How many flights in a row it is that nudges have asked for while another was on its way. */
@@ -445,9 +531,17 @@ export const make = (options: Options) =>
 
     const gather = (flight: Flight) =>
       Effect.suspend(() => {
-        const offersFeed = meta?.features.has("changes") === true
-        if (flight.kind === "resync" || flight.inStorm === 0 || offersFeed) return Effect.void
-        return Effect.sleep(Math.min(STORM_MAX_MS, STORM_BASE_MS * 2 ** (flight.inStorm - 1)))
+        if (!isPaced(flight.kind)) return Effect.void
+        const isPlain = !offersFeed()
+        const stormMs =
+          isPlain && flight.inStorm > 0
+            ? Math.min(STORM_MAX_MS, STORM_BASE_MS * 2 ** (flight.inStorm - 1))
+            : 0
+        // Before it reads, so that the nudges that come meanwhile are answered by the same read.
+        const waitMs = Math.max(stormMs, budget.waitMs(monotonicMs(), isPlain ? "plain-list" : "none"))
+        return waitMs <= 0
+          ? Effect.void
+          : Effect.raceFirst(Effect.sleep(waitMs), Deferred.await(flight.hurried))
       })
 
     const traced = (
@@ -465,7 +559,7 @@ export const make = (options: Options) =>
         Effect.zipRight(
           Effect.suspend(() => {
             flight.reading = true
-            const refreshed = refreshOnce(flight.kind)
+            const refreshed = refreshOnce(flight)
             return spans.areOn ? traced(flight, refreshed) : refreshed
           })
         ),
@@ -484,42 +578,137 @@ export const make = (options: Options) =>
     /** Interruptible by itself: who takes off may not be, and no timeout could then end a request that hangs (law 4). */
     const takeOff = (flight: Flight) => Effect.forkIn(Effect.interruptible(fly(flight)), scope)
 
-    const makeFlight = (kind: RefreshKind, inStorm: number): Flight => ({
+    const makeFlight = (kind: RefreshKind, inStorm: number, about?: string): Flight => ({
       kind,
+      unconditional: kind === "whole" || kind === "manual",
+      about: new Set(about === undefined ? [] : [about]),
+      hurried: Deferred.unsafeMake(FiberId.none),
       reading: false,
       inStorm,
       askers: [],
       landed: Deferred.unsafeMake(FiberId.none)
     })
-    const join = (flight: Flight, kind: RefreshKind, asker: Option.Option<Tracer.AnySpan>) => {
+    const join = (
+      flight: Flight,
+      kind: RefreshKind,
+      asker: Option.Option<Tracer.AnySpan>,
+      about: string | undefined
+    ) => {
       if (rank[kind] > rank[flight.kind]) flight.kind = kind
+      if (kind === "whole" || kind === "manual") flight.unconditional = true
+      if (about !== undefined && flight.about.size < MAX_ABOUT) flight.about.add(about)
+      if (!isPaced(kind)) Deferred.unsafeDone(flight.hurried, Effect.void)
       if (Option.isSome(asker) && flight.askers.length < MAX_ASKERS) flight.askers.push(asker.value)
       return Deferred.await(flight.landed)
     }
 
     const asked = (
       kind: RefreshKind,
-      asker: Option.Option<Tracer.AnySpan>
+      asker: Option.Option<Tracer.AnySpan>,
+      about: string | undefined
     ): Effect.Effect<void, RefreshError> =>
       // Interrupted between the two, it would be a flight that never takes off, and that everybody waits for.
       Effect.uninterruptibleMask((restore) => {
         if (flying === undefined) {
-          const flight = makeFlight(kind, 0)
+          const flight = makeFlight(kind, 0, about)
           flight.askers.push(...Option.toArray(asker))
           flying = flight
           return Effect.zipRight(takeOff(flight), restore(Deferred.await(flight.landed)))
         }
         if (!flying.reading || waiting !== undefined) DirectoryMetrics.refreshShared()
-        if (!flying.reading) return restore(join(flying, kind, asker))
+        if (!flying.reading) return restore(join(flying, kind, asker, about))
         // The refresh under way may have read before the caller's reason arose: it takes the next one (law 3).
         waiting ??= makeFlight(kind, Math.min(flying.inStorm + 1, 30))
-        return restore(join(waiting, kind, asker))
+        return restore(join(waiting, kind, asker, about))
       })
 
-    const refresh = (kind: RefreshKind): Effect.Effect<void, RefreshError> =>
+    const refresh = (kind: RefreshKind, about?: string): Effect.Effect<void, RefreshError> =>
       spans.areOn
-        ? Effect.flatMap(Tracing.currentSpan, (asker) => asked(kind, asker))
-        : asked(kind, Option.none())
+        ? Effect.flatMap(Tracing.currentSpan, (asker) => asked(kind, asker, about))
+        : asked(kind, Option.none(), about)
+
+    let lookupTokens = LOOKUP_BURST
+    let lookupsAt = monotonicMs()
+    /** The pace of look-ups by id: a token bucket of their own. Refused at once where the source wants to be left alone. */
+    const paceLookup = Effect.suspend((): Effect.Effect<void, DirectoryError> => {
+      const leftAloneMs = leftAloneUntil - clock.unsafeCurrentTimeMillis()
+      if (leftAloneMs > 0) {
+        return new DirectoryUnavailable({
+          reason: "status",
+          status: null,
+          retryAfterMs: leftAloneMs,
+          message: "The directory has asked not to be called yet (Retry-After)"
+        })
+      }
+      const now = monotonicMs()
+      lookupTokens = Math.min(LOOKUP_BURST, lookupTokens + (now - lookupsAt) / LOOKUP_EVERY_MS) - 1
+      lookupsAt = now
+      return lookupTokens >= 0 ? Effect.void : Effect.sleep(-lookupTokens * LOOKUP_EVERY_MS)
+    })
+    const lookUp = <A>(question: Effect.Effect<A, DirectoryError>) =>
+      Effect.zipRight(
+        paceLookup,
+        lookups.protect(question, { isFailure: speaksAgainst, retryAfterMs: retryAfter })
+      )
+
+    const existsById = (id: string): Effect.Effect<Option.Option<boolean>, RefreshError> =>
+      // `changes` is a workspace's id like any other, and the path of the feed.
+      meta?.features.has("get") === true && id !== "changes"
+        ? Effect.asSome(lookUp(directory.exists(id)))
+        : Effect.succeedNone
+
+    let isTargeting = false
+    let notOfferedUntil = -Infinity
+    /** One small read instead of a list: whether its user's instances have it. False: that has not been shown. */
+    const isOneOf = (userId: string, id: string): Effect.Effect<boolean> =>
+      Effect.suspend(() => {
+        const now = monotonicMs()
+        const isFree = flying === undefined && !isTargeting && budget.waitMs(now, "plain-list") <= 0
+        if (offersFeed() || source !== "auth-worker" || now < notOfferedUntil || !isFree) {
+          return Effect.succeed(false)
+        }
+        isTargeting = true
+        return lookUp(directory.instancesOf(userId)).pipe(
+          Effect.map((instances) => {
+            if (Option.isNone(instances)) notOfferedUntil = monotonicMs() + NOT_OFFERED_MS
+            return Option.exists(instances, (ids) => ids.has(id))
+          }),
+          // What could not be shown by the small read is asked of the list.
+          Effect.orElseSucceed(() => false),
+          Effect.ensuring(Effect.sync(() => (isTargeting = false)))
+        )
+      })
+
+    /** One workspace is there: that says nothing of the others, nor of the age of the list. */
+    const takeIn = (id: string) =>
+      Effect.suspend(() => {
+        const touched = new Set<string>()
+        set(id, null, touched)
+        const saved = meta === undefined ? Effect.void : store.save({ ...meta, entries }, touched)
+        return Effect.zipRight(
+          saved,
+          Effect.forEach(listeners, (listener) => listener({ touched }), { discard: true })
+        )
+      })
+
+    const consult = (id: string, news?: News): Effect.Effect<void, RefreshError> =>
+      Effect.gen(function* () {
+        if (news?.claim === "asked") return yield* refresh("whole", id)
+        if (news?.claim === "deleted" && claims.size < MAX_ABOUT) claims.set(id, monotonicMs())
+        if (news?.claim === "created") {
+          claims.delete(id)
+          const isUnknown = get(id)._tag !== "Present"
+          if (isUnknown && news.userId !== null && (yield* isOneOf(news.userId, id))) return yield* takeIn(id)
+        }
+        yield* refresh("nudge", id)
+        if (news === undefined || lastRead === "whole") return
+        // A feed or a 304 builds on what is believed: where the news contradict it, the belief itself is checked.
+        const isPresent = get(id)._tag === "Present"
+        if (isPresent === (news.claim === "created")) return
+        const exists = yield* existsById(id)
+        if (Option.isSome(exists) && exists.value === isPresent) return
+        yield* refresh("whole", id)
+      })
 
     const get = (id: string): Desired => {
       if (pinned.has(id)) return pinnedHere
@@ -530,6 +719,7 @@ export const make = (options: Options) =>
 
     return DesiredState.of({
       refresh,
+      consult,
       get,
       ids: function* () {
         for (const id of pinned) if (!entries.has(id)) yield id
@@ -576,12 +766,7 @@ export const make = (options: Options) =>
           absent.delete(id)
           return meta === undefined ? Effect.void : store.save({ ...meta, entries }, new Set([id]))
         }),
-      existsById: (id) =>
-        meta?.features.has("get") === true
-          ? options.breaker
-              .protect(directory.exists(id), { isFailure: speaksAgainst, retryAfterMs: retryAfter })
-              .pipe(Effect.map(Option.some))
-          : Effect.succeedNone
+      existsById
     })
   })
 

@@ -33,13 +33,18 @@ const coalesced = counter(
   "Refreshes of the desired state that were answered by one which somebody else had asked for"
 )
 
-for (const call of ["list", "changes", "exists"] as const) {
+for (const call of ["list", "changes", "exists", "instancesOf"] as const) {
   calls(call, "ok")
   durations(call)
 }
 
 /** None is an answer of its own: a list that has not changed, a feed that no longer reaches back. */
-const nones: Readonly<Record<Call, string>> = { list: "not_modified", changes: "too_old", exists: "ok" }
+const nones: Readonly<Record<Call, string>> = {
+  list: "not_modified",
+  changes: "too_old",
+  exists: "ok",
+  instancesOf: "not_offered"
+}
 
 const resultOf = (error: DirectoryError): string => {
   switch (error._tag) {
@@ -82,6 +87,7 @@ export const refreshShared = (): void => coalesced.add()
 /** The directory, measured. */
 export const measure = (directory: WorkspaceDirectory["Type"]): WorkspaceDirectory["Type"] => ({
   list: (known) => measured("list", directory.list(known)),
-  changes: (since) => measured("changes", directory.changes(since)),
-  exists: (instanceId) => measured("exists", directory.exists(instanceId))
+  changes: (since, lineage) => measured("changes", directory.changes(since, lineage)),
+  exists: (instanceId) => measured("exists", directory.exists(instanceId)),
+  instancesOf: (userId) => measured("instancesOf", directory.instancesOf(userId))
 })

@@ -16,6 +16,7 @@ export const layer: Layer.Layer<WorkspaceDirectory> = Layer.succeed(
   WorkspaceDirectory.of({
     list: () => Effect.fail(notConfigured),
     changes: () => Effect.fail(notConfigured),
-    exists: () => Effect.fail(notConfigured)
+    exists: () => Effect.fail(notConfigured),
+    instancesOf: () => Effect.fail(notConfigured)
   })
 )

@@ -34,6 +34,8 @@ export const Revision = Schema.String.pipe(
   Schema.pattern(/^[0-9]{1,30}$/, { identifier: "Revision", description: "1 to 30 decimal digits" })
 )
 
+const Lineage = Schema.String.pipe(Schema.pattern(/^[a-zA-Z0-9_-]{1,64}$/))
+
 /** The list's body; each of its rows is a `WorkspaceRow`. */
 export const ListEnvelope = Schema.Struct({
   workspaces: Schema.Array(Schema.Unknown),
@@ -47,6 +49,8 @@ export const ListEnvelope = Schema.Struct({
         environmentId: Schema.optional(
           Schema.NullOr(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200)))
         ),
+        // A token of this revision: the same revision with another one is another state, after a restore.
+        lineage: Schema.optional(Schema.NullOr(Lineage)),
         nextCursor: Schema.optional(Schema.NullOr(Schema.String.pipe(Schema.maxLength(4096))))
       })
     )
@@ -63,7 +67,19 @@ export const ChangesBody = Schema.Struct({
     })
   ),
   revision: Revision,
-  hasMore: Schema.Boolean
+  hasMore: Schema.Boolean,
+  environmentId: Schema.optional(Schema.NullOr(Schema.String.pipe(Schema.maxLength(200)))),
+  lineage: Schema.optional(Schema.NullOr(Lineage))
+})
+
+/** The workspaces of one user. Of a row only the id counts here. */
+export const InstancesBody = Schema.Struct({
+  instances: Schema.Array(Schema.Struct({ instanceId: Schema.String }))
+})
+
+/** What the directory says, with 404, of a user whom it does not know. */
+export const UserNotFoundBody = Schema.Struct({
+  error: Schema.Struct({ code: Schema.Literal("USER_NOT_FOUND") })
 })
 
 /** What the directory says, with 404, of an id that it does not know. */

@@ -56,7 +56,8 @@ export const makeFakeDirectory = (initial: ReadonlyArray<string> = []) => {
     exists: (id) => {
       calls.exists++
       return answer(() => existsOverride?.(id) ?? ids.has(id))
-    }
+    },
+    instancesOf: () => Effect.succeedNone
   })
 
   return {

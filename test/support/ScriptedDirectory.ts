@@ -15,6 +15,7 @@ export interface Script {
   list: Service["list"]
   changes: Service["changes"]
   exists: Service["exists"]
+  instancesOf: Service["instancesOf"]
 }
 
 export const listingOf = (
@@ -24,6 +25,7 @@ export const listingOf = (
     readonly environmentId?: string | null
     readonly unsupported?: ReadonlyMap<string, string>
     readonly features?: ReadonlyArray<Feature>
+    readonly lineage?: string
   } = {}
 ): Listing => ({
   ids: new Set(ids),
@@ -31,7 +33,8 @@ export const listingOf = (
   lookalikes: [],
   revision: rest.revision ?? null,
   environmentId: rest.environmentId ?? null,
-  features: new Set(rest.features)
+  features: new Set(rest.features),
+  lineage: rest.lineage ?? null
 })
 
 /** Answers of a list: a listing, and "nothing has changed". */
@@ -58,10 +61,16 @@ export const makeScriptedDirectory = () => {
     /** With what each list was asked for. */
     list: [] as Array<Parameters<Service["list"]>[0]>,
     changes: [] as Array<string>,
-    exists: [] as Array<string>
+    exists: [] as Array<string>,
+    instancesOf: [] as Array<string>
   }
   const unasked = Effect.dieMessage("The test expects no such call")
-  const script: Script = { list: () => unasked, changes: () => unasked, exists: () => unasked }
+  const script: Script = {
+    list: () => unasked,
+    changes: () => unasked,
+    exists: () => unasked,
+    instancesOf: () => Effect.succeedNone
+  }
   const layer = Layer.succeed(
     WorkspaceDirectory,
     WorkspaceDirectory.of({
@@ -69,13 +78,17 @@ export const makeScriptedDirectory = () => {
         calls.list.push(known)
         return script.list(known)
       },
-      changes: (since) => {
+      changes: (since, lineage) => {
         calls.changes.push(since)
-        return script.changes(since)
+        return script.changes(since, lineage)
       },
       exists: (id) => {
         calls.exists.push(id)
         return script.exists(id)
+      },
+      instancesOf: (userId) => {
+        calls.instancesOf.push(userId)
+        return script.instancesOf(userId)
       }
     })
   )

@@ -24,6 +24,11 @@ const Revision = Schema.String.annotations({
   description: "a decimal number as text, which grows with every change of the set"
 })
 
+const Lineage = Schema.NullOr(Schema.String).annotations({
+  description:
+    "a random token of this revision: the same number with another one is another state, after a restore; null where none was kept"
+})
+
 const EnvironmentId = Schema.String.annotations({
   description: "names this database: revisions of two cannot be compared"
 })
@@ -108,6 +113,7 @@ export const DirectoryPage: Schema.Schema<Output<"listDirectory">> = Schema.Stru
     totalWorkspaces: Schema.Int,
     revision: Revision,
     environmentId: EnvironmentId,
+    lineage: Lineage,
     features: Schema.Tuple(
       Schema.Literal("revision"),
       Schema.Literal("pages"),
@@ -131,7 +137,8 @@ export const Changes: Schema.Schema<Output<"changesSince">> = Schema.Struct({
   ),
   revision: Revision,
   hasMore: Schema.Boolean,
-  environmentId: EnvironmentId
+  environmentId: EnvironmentId,
+  lineage: Lineage
 }).annotations({ identifier: "Changes" })
 
 export const Instances: Schema.Schema<Output<"instancesOfUser">> = Schema.Struct({

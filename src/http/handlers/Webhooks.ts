@@ -92,10 +92,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
     const { webhookId } = yield* authenticated(request, body)
     const retryAfterMs = yield* limits.take("webhook", "")
     if (retryAfterMs > 0) return yield* tooMany("TOO_MANY_WEBHOOKS", "webhooks", retryAfterMs)
-    const { event, instanceId } = yield* decode(body)
+    const { event, instanceId, userId } = yield* decode(body)
 
-    // The event says where to look, never what to do (law 1): both kinds are the same nudge.
-    const nudge = operations.nudge(instanceId)
+    // The event says where to look, and what to check where the answer contradicts it; never what to do (law 1).
+    const claim = event === "workspace.created" ? "created" : "deleted"
+    const nudge = operations.nudge(instanceId, { claim, userId })
     const { isFirst, outcome } = yield* Option.match(webhookId, {
       onNone: () => Effect.map(nudge, (settled) => ({ isFirst: true, outcome: settled })),
       onSome: (id) => replays.once(id, nudge)

@@ -44,6 +44,7 @@ export interface Body {
   readonly metadata: {
     readonly revision: string
     readonly environmentId: string
+    readonly lineage: string | null
     readonly nextCursor?: string
     readonly totalWorkspaces: number
     readonly totalUsers: number

@@ -88,7 +88,8 @@ describe("AuthWorkerDirectory", () => {
             environmentId: null,
             features: new Set(),
             unsupported: new Map(),
-            lookalikes: []
+            lookalikes: [],
+            lineage: null
           })
           expect(server.asked).toHaveLength(1)
           expect(server.asked[0]).toMatchObject({
@@ -645,6 +646,8 @@ describe("AuthWorkerDirectory", () => {
         const { directory, server } = yield* connect(pages)
         expect(Option.getOrThrow(yield* directory.changes("3"))).toEqual({
           revision: "9",
+          lineage: null,
+          environmentId: null,
           changes: [
             { kind: "upsert", instanceId: "ws-a" },
             { kind: "delete", instanceId: "ws-b" },

@@ -23,7 +23,8 @@ const directory = (answer: Effect.Effect<Option.Option<never>, DirectoryError>) 
     WorkspaceDirectory.of({
       list: () => answer,
       changes: () => answer,
-      exists: () => Effect.as(answer, true)
+      exists: () => Effect.as(answer, true),
+      instancesOf: () => Effect.succeedNone
     })
   )
 
