@@ -23,6 +23,8 @@ export type Credentials =
 
 export interface Options {
   readonly authWorkerUrl: string
+  /** Where workspaces are made (POST) and deleted (DELETE, with `/<id>`): `/workspaces` at our Auth Worker. */
+  readonly workspacesPath: string
   readonly credentials: Credentials
   /** For all of it but the clearing away, in milliseconds. */
   readonly timeoutMs: number
@@ -35,6 +37,8 @@ const CLEAR_TIMEOUT_MS = 20_000
 const CLEAR_ATTEMPTS = 5
 const CLEAR_AGAIN_AFTER = "1 second"
 const LOOK_EVERY = "100 millis"
+/** The server is asked to reconcile the canary, at once and again after so long: no webhook is waited for. */
+const ASK_AGAIN_AFTER_MS = 5_000
 const ID_RANGE = 36 ** 8
 const MAX_SHOWN = 200
 
@@ -42,6 +46,16 @@ const MAX_SHOWN = 200
 class CanaryError extends Schema.TaggedError<CanaryError>()("CanaryError", { message: Schema.String }) {}
 
 const Grant = Schema.parseJson(Schema.Struct({ accessToken: Schema.NonEmptyString }))
+/** Which id the Auth Worker has given it: not every one takes the id that it is offered. */
+const Made = Schema.parseJson(
+  Schema.Struct({
+    instanceId: Schema.optional(Schema.String),
+    id: Schema.optional(Schema.String),
+    workspace: Schema.optional(
+      Schema.Struct({ instanceId: Schema.optional(Schema.String), id: Schema.optional(Schema.String) })
+    )
+  })
+)
 const Refusal = Schema.parseJson(
   Schema.Struct({ error: Schema.Struct({ code: Schema.String, message: Schema.String }) })
 )
@@ -116,7 +130,8 @@ const explained = (
 export const fly = (client: WsoClient, options: Options): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.gen(function* () {
     const call = authWorker(options.authWorkerUrl)
-    const id = `canary-${(yield* Random.nextIntBetween(0, ID_RANGE)).toString(36).padStart(8, "0")}`
+    const offeredId = `canary-${(yield* Random.nextIntBetween(0, ID_RANGE)).toString(36).padStart(8, "0")}`
+    let id = offeredId
     const findings: Array<Finding> = []
     let last = "the server was not asked"
     let token: string | undefined
@@ -128,12 +143,27 @@ export const fly = (client: WsoClient, options: Options): Effect.Effect<Readonly
         options.progress(`canary ${id}: ${finding.detail}`)
       )
 
-    const until = (monitored: boolean) =>
-      Effect.gen(function* () {
+    /** Best effort: a server that refuses (no admin token, a pause) still has its webhooks and its resync. */
+    const askToReconcile = Effect.suspend(() =>
+      client.ask(Schema.Unknown, {
+        method: "POST",
+        path: `/admin/reconcile?storeId=${encodeURIComponent(id)}&allowUnknown=true`
+      })
+    ).pipe(Effect.ignore)
+
+    const until = (monitored: boolean) => {
+      let askedAt = -Infinity
+      return Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        if (now - askedAt >= ASK_AGAIN_AFTER_MS) {
+          askedAt = now
+          yield* askToReconcile
+        }
         const explanation = yield* explained(client, id)
         last = explanation?.summary ?? "Nobody has spoken of it to the server."
         return (explanation?.monitored ?? false) === monitored
       }).pipe(Effect.zipLeft(Effect.sleep(LOOK_EVERY)), Effect.repeat({ until: (holds) => holds }))
+    }
 
     /** How long it took, as a finding. */
     const step = (check: string, words: string, body: Effect.Effect<unknown, CanaryError>) =>
@@ -160,20 +190,22 @@ export const fly = (client: WsoClient, options: Options): Effect.Effect<Readonly
       token = own
       // From here on it may exist, whatever the answer is.
       isGone = false
-      const answer = yield* call("POST", "/workspaces", {
+      const answer = yield* call("POST", options.workspacesPath, {
         token: own,
-        body: { name: "Canary", instanceId: id }
+        body: { name: "Canary", instanceId: offeredId }
       })
       if (answer.status !== 201 && answer.status !== 200) {
         isGone = answer.status >= 400 && answer.status < 500
         return yield* refused("make the canary", answer)
       }
+      const made = Option.getOrUndefined(Schema.decodeOption(Made)(answer.text))
+      id = made?.instanceId ?? made?.workspace?.instanceId ?? made?.id ?? made?.workspace?.id ?? offeredId
       // Cut off, it might be made behind its own deletion.
     }).pipe(Effect.uninterruptible)
 
     const remove = Effect.gen(function* () {
       if (token === undefined) return
-      const answer = yield* call("DELETE", `/workspaces/${id}`, { token })
+      const answer = yield* call("DELETE", `${options.workspacesPath}/${encodeURIComponent(id)}`, { token })
       if (answer.status !== 204 && answer.status !== 200 && answer.status !== 404) {
         return yield* refused("delete the canary", answer)
       }
@@ -187,7 +219,8 @@ export const fly = (client: WsoClient, options: Options): Effect.Effect<Readonly
       yield* step("canary stopped", "the server has stopped", until(false))
     })
 
-    const clear = Effect.suspend(() => (isGone ? Effect.void : remove)).pipe(
+    // The server closes its store too: what has been cleared away is not left to its next resync.
+    const clear = Effect.suspend(() => (isGone ? Effect.void : Effect.zipRight(remove, askToReconcile))).pipe(
       Effect.retry(Schedule.intersect(Schedule.recurs(CLEAR_ATTEMPTS), Schedule.spaced(CLEAR_AGAIN_AFTER))),
       Effect.timeoutFail({
         duration: CLEAR_TIMEOUT_MS,
@@ -197,7 +230,7 @@ export const fly = (client: WsoClient, options: Options): Effect.Effect<Readonly
         note(
           failed(
             "canary cleared away",
-            `${message} It may still exist: DELETE ${options.authWorkerUrl}/workspaces/${id} as its user.`
+            `${message} It may still exist: DELETE ${options.authWorkerUrl}${options.workspacesPath}/${id} as its user.`
           )
         )
       )

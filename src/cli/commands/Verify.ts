@@ -4,12 +4,13 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { Open } from "../../http/api/Common.ts"
 import { Health, Probe } from "../../http/api/HealthViews.ts"
 import { DeepVerification } from "../../http/api/ReportsViews.ts"
 import * as Canary from "../Canary.ts"
-import { AnswerIsNo, connect, view, WrongUsage } from "../Environment.ts"
+import { AnswerIsNo, baseUrlOf, connect, view, WrongUsage } from "../Environment.ts"
 import { failed, type Finding, findingsText, hasFailed, ok, warning } from "../Findings.ts"
 import { Screen } from "../Screen.ts"
 import { summaries } from "../summaries.ts"
@@ -44,6 +45,19 @@ const authWorkerUrl = Options.text("auth-worker-url").pipe(
     )
   ),
   Options.optional
+)
+
+const canaryToken = Options.redacted("canary-token").pipe(
+  Options.withDescription(
+    "an access token of the canary's user; others on this machine can see it here, so prefer WSO_CANARY_TOKEN"
+  ),
+  Options.withFallbackConfig(Config.redacted("WSO_CANARY_TOKEN")),
+  Options.optional
+)
+const canaryPath = Options.text("canary-path").pipe(
+  Options.withDescription("where the Auth Worker takes POST and DELETE of workspaces (or WSO_CANARY_PATH)"),
+  Options.withFallbackConfig(Config.nonEmptyString("WSO_CANARY_PATH")),
+  Options.withDefault("/workspaces")
 )
 
 /** Asks again until the check holds or the time is over; then it is what it was last. */
@@ -162,29 +176,24 @@ const invariants = (client: WsoClient) =>
     Effect.catchAll((error) => Effect.map(unanswered("invariants", error), (finding) => [finding]))
   )
 
-const credentials: Effect.Effect<Canary.Credentials, WrongUsage> = Config.redacted("WSO_CANARY_TOKEN").pipe(
-  Config.map((token): Canary.Credentials => ({ _tag: "Token", token })),
-  Config.orElse(() =>
-    Config.map(
-      Config.all({
-        email: Config.nonEmptyString("WSO_CANARY_EMAIL"),
-        password: Config.redacted("WSO_CANARY_PASSWORD")
-      }),
-      (login): Canary.Credentials => ({ _tag: "Login", ...login })
-    )
-  ),
+/** A token fits any Auth Worker; a password only ours, which has `POST /auth/login`. */
+const logIn: Effect.Effect<Canary.Credentials, WrongUsage> = Config.all({
+  email: Config.nonEmptyString("WSO_CANARY_EMAIL"),
+  password: Config.redacted("WSO_CANARY_PASSWORD")
+}).pipe(
+  Config.map((login): Canary.Credentials => ({ _tag: "Login", ...login })),
   Effect.mapError(
     () =>
       new WrongUsage({
         message:
-          "--canary needs a user of the Auth Worker: WSO_CANARY_TOKEN (an access token), or WSO_CANARY_EMAIL and WSO_CANARY_PASSWORD."
+          "--canary needs a user of the Auth Worker: an access token in WSO_CANARY_TOKEN (or --canary-token), or, for our own Auth Worker, WSO_CANARY_EMAIL and WSO_CANARY_PASSWORD."
       })
   )
 )
 
 export const verify = Command.make(
   "verify",
-  { ...view, expectVersion, deep, canary, timeout, authWorkerUrl },
+  { ...view, expectVersion, deep, canary, canaryToken, canaryPath, timeout, authWorkerUrl },
   (options) =>
     Effect.gen(function* () {
       const { paint, print, say } = yield* Screen
@@ -194,10 +203,17 @@ export const verify = Command.make(
       }
       const flight = options.canary
         ? {
-            credentials: yield* credentials,
-            authWorkerUrl: yield* Effect.mapError(
-              options.authWorkerUrl,
-              () => new WrongUsage({ message: "--canary needs --auth-worker-url, or WSO_AUTH_WORKER_URL." })
+            credentials: yield* Option.match(
+              Option.filter(options.canaryToken, (token) => Redacted.value(token).trim() !== ""),
+              { onNone: () => logIn, onSome: (token) => Effect.succeed({ _tag: "Token", token } as const) }
+            ),
+            workspacesPath: `/${options.canaryPath.replace(/^\/+|\/+$/g, "")}`,
+            authWorkerUrl: yield* Effect.flatMap(
+              Effect.mapError(
+                options.authWorkerUrl,
+                () => new WrongUsage({ message: "--canary needs --auth-worker-url, or WSO_AUTH_WORKER_URL." })
+              ),
+              (url) => baseUrlOf("--auth-worker-url or WSO_AUTH_WORKER_URL", url)
             )
           }
         : undefined
