@@ -29,13 +29,16 @@ export const lineageOf = (revision: number) =>
       revision
     )
     const newest = yield* sql.first<{ value: string }>(`SELECT value FROM meta WHERE key = 'lineage'`)
-    const [newestRevision, newestLineage] = Option.match(newest, {
-      onNone: () => ["", ""],
-      onSome: ({ value }) => value.split(":")
+    const newestLineage = Option.match(newest, {
+      onNone: () => null,
+      onSome: ({ value }) => {
+        const prefix = `${revision}:`
+        return value.startsWith(prefix) ? value.slice(prefix.length) : null
+      }
     })
     return Option.match(row, {
       // The newest change may have been forgotten; its token has not.
-      onNone: () => (newestRevision === String(revision) ? (newestLineage ?? null) : null),
+      onNone: () => newestLineage,
       onSome: ({ lineage }) => lineage
     })
   })
