@@ -26,7 +26,7 @@ export const checks = [
     file: "src/orchestration/checks/Checks.ts",
     from: `check.leftOut[view] === undefined`,
     to: `check.leftOut[view] === undefined && check.name !== "state"`,
-    tests: table("has each check in every view, or says why it is not there")
+    tests: table("the table has each check in every view")
   },
   {
     part: "checks",
