@@ -11,7 +11,7 @@ export const arrows = {
   incidents: ["controller", "workspaces", "stores", "orchestration", "telemetry", "transport"],
   chatops: ["orchestration", "incidents", "telemetry", "transport"],
   persistence: ["controller", "workspaces", "stores", "orchestration", "incidents", "telemetry"],
-  telemetry: ["transport"],
+  telemetry: ["controller", "transport"],
   http: [
     "controller",
     "workspaces",

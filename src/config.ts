@@ -1245,3 +1245,6 @@ export const loadProcessStackConfig = (defaults: Environment): Effect.Effect<Sta
 export const preferProductionLibraries = (): void => {
   process.env["NODE_ENV"] ??= "production"
 }
+
+/** Whether npm runs this program (`npm start`, `npm run server`): it sets this for what it starts. */
+export const isRunByNpm = (): boolean => process.env["npm_lifecycle_event"] !== undefined

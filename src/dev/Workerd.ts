@@ -87,7 +87,7 @@ const startTimeoutMs = 20_000
  * the exit itself stays: it ends workerd however this process ends, short of a kill.
  */
 const leavingSignalsAlone = <A>(make: () => A): A => {
-  const signals = ["SIGINT", "SIGTERM"] as const
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
   const before = signals.map((signal) => new Set(process.listeners(signal)))
   const made = make()
   for (const [index, signal] of signals.entries()) {

@@ -12,6 +12,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import {
   configExitCode,
+  isRunByNpm,
   loadConfig,
   loadProcessStackConfig,
   preferProductionLibraries,
@@ -144,5 +145,8 @@ if (Either.isLeft(config)) {
 } else {
   preferProductionLibraries()
   const { server } = config.right
-  run(Effect.provide(stack(config.right), Server.telemetry(server)), server)
+  run(Effect.provide(stack(config.right), Server.telemetry(server)), {
+    shutdownGraceMs: server.shutdownGraceMs,
+    endsWithParent: isRunByNpm()
+  })
 }

@@ -9,14 +9,14 @@ import * as LogLevel from "effect/LogLevel"
 import type * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import { type DestinationStream, pino } from "pino"
+import { type BoundedOutput, type OutputState, standardOutput } from "./BoundedOutput.ts"
 import * as LogLine from "./LogLine.ts"
+import { LogOutput } from "./LogOutput.ts"
 import { counters } from "./Metrics.ts"
 import { prettyLine } from "./PrettyLine.ts"
 
-/** Where lines go; `flushSync` is called at the end, where there is one. */
-export interface Destination extends DestinationStream {
-  readonly flushSync?: () => void
-}
+/** Where lines go. Everything but `write` is optional, so that a test can collect lines in an array. */
+export type Destination = Pick<BoundedOutput, "write"> & Partial<BoundedOutput>
 
 export type Level = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent"
 
@@ -33,7 +33,7 @@ export interface Options {
   readonly incidentDashboardUrl: Option.Option<string>
   /** Takes the secrets of this process out of what is about to be written. */
   readonly scrub?: (fields: unknown) => unknown
-  /** Defaults to stdout, written synchronously: no line is lost, however the process ends. */
+  /** Defaults to stdout: asynchronous and bounded, lines that cannot be written are dropped and counted. */
   readonly destination?: Destination
 }
 
@@ -82,12 +82,19 @@ const errorField = (cause: Cause.Cause<unknown>) => {
   }
 }
 
+/** How long the end of the program waits for the last lines. */
+const FLUSH_WITHIN_MS = 1_000
+
+/** The line that is written once lines can be written again. */
+export const LINES_DROPPED = "log.lines_dropped"
+
 const lines = counters("wso_log_messages_total", "Lines of the log, by level", ["level"])
 for (const level of ["warn", "error", "fatal"]) lines(level)
 
-/** Effect's logger over a pino instance. */
+/** Effect's logger over a pino instance. It never throws: a line that cannot be built is dropped like any other. */
 const makeLogger = (
   instance: pino.Logger,
+  output: Destination,
   incidentDashboardUrl: Option.Option<string>,
   scrub: (fields: unknown) => unknown
 ) =>
@@ -95,48 +102,63 @@ const makeLogger = (
     const level = pinoLevel(entry.logLevel)
     // Another logger may want to hear what is not written here.
     if (!instance.isLevelEnabled(level)) return
-    lines(level).add()
-    const { failure, fields, message } = LogLine.read(entry, incidentDashboardUrl)
-    const written: Record<string, unknown> = { time: entry.date.toISOString() }
-    for (const [key, field] of Object.entries(fields)) {
-      written[RESERVED.has(key) ? `${key}_` : key] = field
+    try {
+      lines(level).add()
+      const { failure, fields, message } = LogLine.read(entry, incidentDashboardUrl)
+      const written: Record<string, unknown> = { time: entry.date.toISOString() }
+      for (const [key, field] of Object.entries(fields)) {
+        written[RESERVED.has(key) ? `${key}_` : key] = field
+      }
+      if (!Cause.isEmpty(failure)) written["err"] = errorField(failure)
+      instance[level](scrub(written), message)
+    } catch {
+      output.drop?.()
     }
-    if (!Cause.isEmpty(failure)) written["err"] = errorField(failure)
-    instance[level](scrub(written), message)
   })
 
 const prettyDestination = (destination: DestinationStream, colour: boolean): DestinationStream => ({
   write: (line) => destination.write(prettyLine(line, colour))
 })
 
+const pinoOptions = (level: Level): pino.LoggerOptions => ({
+  level,
+  base: null,
+  // The time is the fiber's own clock, which a test may have replaced.
+  timestamp: false,
+  formatters: { level: (label) => ({ level: label }) },
+  // pino's own would take our field for an Error and rename its type.
+  serializers: { err: (field: unknown) => field }
+})
+
+const UNKNOWN_OUTPUT: OutputState = { dropped: 0, failure: null, pendingBytes: 0 }
+
 /**
- * Replaces Effect's default logger by pino, and sets the level below which nothing is even built. Writes
- * synchronously, and flushes when the scope closes.
+ * Replaces Effect's default logger by pino, and sets the level below which nothing is even built. Writing a line never
+ * waits and never fails; the last lines have a second when the scope closes. How the output does is told by `LogOutput`.
  */
-export const layer = (options: Options): Layer.Layer<never> => {
+export const layer = (options: Options): Layer.Layer<LogOutput> => {
   const scoped = Effect.gen(function* () {
-    const stdout: Destination = options.destination ?? pino.destination({ dest: 1, sync: true })
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        stdout.flushSync?.()
-      })
-    )
+    const output: Destination = options.destination ?? standardOutput()
+    yield* Effect.addFinalizer(() => Effect.promise(async () => output.flush?.(FLUSH_WITHIN_MS)))
     const pretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY)
     const instance = pino(
-      {
-        level: options.level,
-        base: null,
-        // The time is the fiber's own clock, which a test may have replaced.
-        timestamp: false,
-        formatters: { level: (label) => ({ level: label }) },
-        // pino's own would take our field for an Error and rename its type.
-        serializers: { err: (field: unknown) => field }
-      },
-      pretty ? prettyDestination(stdout, options.colour) : stdout
+      pinoOptions(options.level),
+      pretty ? prettyDestination(output, options.colour) : output
     )
-    return EffectLogger.replace(
-      EffectLogger.defaultLogger,
-      makeLogger(instance, options.incidentDashboardUrl, options.scrub ?? ((fields) => fields))
+    const clock = yield* Effect.clock
+    output.onRecovered?.((dropped, reason) => {
+      let line = ""
+      const captured = pino(pinoOptions("warn"), { write: (text) => (line = text) })
+      const time = new Date(clock.unsafeCurrentTimeMillis()).toISOString()
+      captured.warn({ time, dropped, reason }, LINES_DROPPED)
+      return pretty ? prettyLine(line, options.colour) : line
+    })
+    return Layer.merge(
+      EffectLogger.replace(
+        EffectLogger.defaultLogger,
+        makeLogger(instance, output, options.incidentDashboardUrl, options.scrub ?? ((fields) => fields))
+      ),
+      Layer.succeed(LogOutput, { state: () => output.state?.() ?? UNKNOWN_OUTPUT })
     )
   })
   const heard = Order.min(LogLevel.Order)(levels[options.level], levels[options.heardFrom ?? "silent"])

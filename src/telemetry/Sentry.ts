@@ -41,6 +41,7 @@ const MAX_IN_FLIGHT = 20
 const reports = counters("wso_error_reports_total", "Errors for Sentry, by what came of them", ["result"])
 const admitted = reports("sent")
 const held = reports("held_back")
+const lost = reports("lost")
 
 const severityOf = (level: LogLevel.LogLevel): SeverityLevel => {
   if (LogLevel.greaterThanEqual(level, LogLevel.Fatal)) return "fatal"
@@ -153,7 +154,7 @@ const make = (options: Options) =>
       client?.captureException(error, {}, scope)
     }
 
-    const logger = EffectLogger.make<unknown, void>((entry) => {
+    const listen = (entry: EffectLogger.Logger.Options<unknown>): void => {
       const { date, logLevel } = entry
       const line = LogLine.read(entry, options.incidentDashboardUrl)
       const isOrchestration = line.fields["category"] === LogLine.ORCHESTRATION_CATEGORY
@@ -173,6 +174,14 @@ const make = (options: Options) =>
       if (LogLevel.lessThan(logLevel, reportedFrom)) return
       if (Cause.isEmpty(line.failure) || Cause.isInterruptedOnly(line.failure)) return
       report(logLevel, date, line)
+    }
+    const logger = EffectLogger.make<unknown, void>((entry) => {
+      try {
+        listen(entry)
+      } catch {
+        // A logger that throws would end the fiber that logs, perhaps in the very handler of another failure.
+        lost.add()
+      }
     })
     yield* Effect.logInfo("telemetry.sentry_started", {
       environment: options.environment,

@@ -82,7 +82,9 @@ it("ends at once on a second signal, though a request is still being answered", 
   await eventually("the run asks the source", () => source.sickCalls() === 1)
   program.kill("SIGTERM")
   await program.logged("server.stopping")
-  program.kill("SIGTERM")
+  // One that arrives within a second is the same signal, forwarded: repeat it until it is a second one.
+  const again = setInterval(() => program.kill("SIGTERM"), 100)
   expect(await program.ended).toBe(143)
+  clearInterval(again)
   await cut
 })

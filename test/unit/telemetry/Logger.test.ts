@@ -18,7 +18,10 @@ const lines = async (effect: Effect.Effect<unknown>, options: Partial<Options> =
   const flushed: Array<number> = []
   const destination = {
     write: (line: string) => void written.push(line),
-    flushSync: () => void flushed.push(written.length)
+    flush: () => {
+      flushed.push(written.length)
+      return Promise.resolve()
+    }
   }
   await Effect.runPromise(
     effect.pipe(
