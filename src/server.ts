@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as ChatOps from "./chatops/ChatOps.ts"
 import { confidentialOf, ConfigErrors, ConfigProblem, secretsOf, type ServerConfig } from "./config.ts"
 import * as CircuitBreaker from "./controller/CircuitBreaker.ts"
+import * as Supervised from "./controller/Supervised.ts"
 import * as HttpLayer from "./http/HttpLayer.ts"
 import { HttpServer } from "./http/HttpServer.ts"
 import { commit, version } from "./http/Version.ts"
@@ -373,7 +374,8 @@ export const layer = (config: ServerConfig) =>
         Layer.provideMerge(stores),
         Layer.provide(desired),
         Layer.provide(operators),
-        Layer.provide(state)
+        Layer.provide(state),
+        Layer.provide(Supervised.layer)
       )
     })
   )

@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type * as Backoff from "./Backoff.ts"
 import { makeTurns } from "./EventLoop.ts"
+import * as Supervised from "./Supervised.ts"
 import { guardHook } from "./internal/hook.ts"
 import { MAX_SLEEP_MS, monotonicMs } from "./internal/time.ts"
 import { Waiters } from "./internal/Waiters.ts"
@@ -250,7 +251,11 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
       const worker: Worker = { fiber: undefined, startedAt: undefined, overdue: false, retired: false }
       workers.add(worker)
       // Interruptible by itself: a layer is acquired, and a worker replaced, in a region that is not.
-      return Effect.map(Effect.forkIn(Effect.interruptible(runWorker(worker)), workersScope), (fiber) => {
+      const life = Effect.catchAllDefect(runWorker(worker), () => {
+        workers.delete(worker)
+        return Effect.zipRight(Supervised.restarted(`${name}-worker`), hire)
+      })
+      return Effect.map(Effect.forkIn(Effect.interruptible(life), workersScope), (fiber) => {
         worker.fiber = fiber
       })
     })
@@ -299,7 +304,7 @@ export const make = <E, R>(options: Options<E, R>): Effect.Effect<Controller, ne
       .pipe(Effect.zipRight(graceOver), Effect.ensuring(Scope.close(workersScope, Exit.void)), Effect.asVoid)
 
     yield* Effect.addFinalizer(() => shutdown)
-    yield* Effect.forkIn(Effect.interruptible(Effect.forever(watch)), workersScope)
+    yield* Scope.extend(Supervised.run(`${name}-watchdog`, Effect.forever(watch)), workersScope)
     yield* Effect.replicateEffect(hire, maxConcurrency, { discard: true })
 
     return {

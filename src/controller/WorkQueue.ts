@@ -11,6 +11,7 @@ import type * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Backoff from "./Backoff.ts"
+import * as Supervised from "./Supervised.ts"
 import { type Entry, QueueCore } from "./internal/QueueCore.ts"
 import { epochMs, MAX_SLEEP_MS, monotonicMs } from "./internal/time.ts"
 import { Waiters } from "./internal/Waiters.ts"
@@ -194,7 +195,7 @@ export const make = (options: Options = {}): Effect.Effect<WorkQueue, never, Sco
       return Effect.raceFirst(slept, rearmed)
     })
     // Interruptible by itself: `make` often runs inside the acquisition of a layer, which is not.
-    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(runTimer)))
+    yield* Supervised.run("queue-timer", Effect.forever(runTimer))
 
     const addition = ({ priority = DEFAULT, afterMs = 0, respectBackoff = false }: AddOptions = {}) => ({
       rank: rankOf[priority],

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { RunningWorker, WorkersError } from "./Workerd.ts"
+import * as Supervised from "../controller/Supervised.ts"
 
 /** How soon the death of a workerd is noticed. */
 const WATCH_EVERY = "500 millis"
@@ -61,7 +62,7 @@ export const supervise = (
     )
     yield* life.pipe(
       Effect.tapError((error) => Deferred.fail(first, error)),
-      Effect.zipRight(again),
+      Effect.zipRight(Effect.scoped(Effect.zipRight(Supervised.run(name, again), Effect.never))),
       Effect.forkScoped
     )
     return yield* Deferred.await(first)

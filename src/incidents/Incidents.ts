@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as Supervised from "../controller/Supervised.ts"
 import { Checks } from "../orchestration/checks/Checks.ts"
 import { FactSources } from "../orchestration/checks/FactSources.ts"
 import { EventFeed } from "../orchestration/EventFeed.ts"
@@ -138,7 +139,8 @@ const make = (options: Options) =>
 
     // A look that dies of a defect must not be the last: nobody would notice that nothing is told any more.
     const safely = Effect.catchAllCause(look, (cause) => Effect.logError("incidents.look_failed", cause))
-    yield* Effect.forkScoped(
+    yield* Supervised.run(
+      "incidents",
       Effect.repeat(safely, Schedule.spaced(Math.min(LOOK_EVERY_MS, options.minIntervalMs)))
     )
 

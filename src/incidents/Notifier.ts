@@ -11,6 +11,7 @@ import * as IncidentMetrics from "./IncidentMetrics.ts"
 import { IncidentStore } from "./IncidentStore.ts"
 import * as NotificationWebhook from "./NotificationWebhook.ts"
 import type { Owed } from "./Notification.ts"
+import * as Supervised from "../controller/Supervised.ts"
 
 export interface Delivery {
   readonly pending: number
@@ -113,7 +114,7 @@ export const make = (webhook: NotificationWebhook.Options) =>
       owed.filter(({ createdAt }) => startedAt - createdAt > MAX_AGE_MS),
       (old) => giveUp(old, "it is older than a day")
     )
-    yield* Effect.forkScoped(Effect.forever(turn))
+    yield* Supervised.run("notifier", Effect.forever(turn))
 
     const notifier: Notifier = {
       enqueue: (more) =>

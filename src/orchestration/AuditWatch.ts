@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import * as Supervised from "../controller/Supervised.ts"
 import { gauge } from "../telemetry/Metrics.ts"
 import { follows, type AuditRecord } from "./Audit.ts"
 import { StateStore } from "./StateStore.ts"
@@ -44,9 +45,12 @@ const watch = Effect.gen(function* () {
 
 /** Until the scope closes. A trail that cannot be read now is checked an hour later. */
 export const layer: Layer.Layer<never, never, StateStore> = Layer.scopedDiscard(
-  watch.pipe(
-    Effect.catchAllDefect((defect) => Effect.logError("audit.not_checked", defect)),
-    Effect.repeat(Schedule.spaced(EVERY)),
-    Effect.forkScoped
+  Supervised.run(
+    "audit-watch",
+    watch.pipe(
+      Effect.catchAllDefect((defect) => Effect.logError("audit.not_checked", defect)),
+      Effect.repeat(Schedule.spaced(EVERY))
+    ),
+    { isVital: false }
   )
 )

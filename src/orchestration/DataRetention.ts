@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import * as Supervised from "../controller/Supervised.ts"
 import { EventProcessor } from "../stores/EventProcessor.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
 import { DesiredState } from "../workspaces/DesiredState.ts"
@@ -66,10 +67,11 @@ export const layer = (
         )
 
       const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, options.retentionMs / 4))
-      yield* Effect.gen(function* () {
+      const collectDue = Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const due = yield* state.retired.before(now - options.retentionMs)
         yield* Effect.forEach(due, collectOrLog, { discard: true })
-      }).pipe(Effect.repeat(Schedule.spaced(intervalMs)), Effect.forkScoped)
+      })
+      yield* Supervised.run("data-retention", Effect.repeat(collectDue, Schedule.spaced(intervalMs)))
     })
   )

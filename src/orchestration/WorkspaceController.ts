@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Controller from "../controller/Controller.ts"
 import { letTurn } from "../controller/EventLoop.ts"
+import * as Supervised from "../controller/Supervised.ts"
 import type { AddOptions, KeyView, Stats } from "../controller/WorkQueue.ts"
 import type { StoreOpenError } from "../stores/StoreDriver.ts"
 import { StoreManager, type Observed } from "../stores/StoreManager.ts"
@@ -500,7 +501,7 @@ export const make = (options: Options) =>
           : Effect.void
       }),
       Effect.forever,
-      Effect.forkScoped
+      (signalled) => Supervised.run("store-signals", signalled)
     )
 
     /** Goes over ids, a little at a time, and asks for those to be looked at that the choice falls on. */

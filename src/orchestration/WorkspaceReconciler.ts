@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import * as Supervised from "../controller/Supervised.ts"
 import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
 import {
   DesiredState,
@@ -90,6 +91,10 @@ export class WorkspaceReconciler extends Context.Tag(
 const INTERVAL_JITTER = 0.1
 /** After a failed refresh: this · 2^n with jitter, at most the interval (law 11), or longer if the source asks. */
 const FAILURE_BACKOFF_BASE_MS = 1_000
+/** A loop that has begun no run for so many intervals stands still. */
+const MISSED_INTERVALS = 3
+/** A list that is being read is given this long, however short the interval: a large one takes minutes. */
+const LONGEST_READ_MS = 300_000
 /** How long a scheduled run waits for its workspaces before it is closed and reported as it stands. */
 const SCHEDULED_SETTLE_MS = 10_000
 /** The same for the first run, and for one by hand. */
@@ -346,12 +351,17 @@ export const make = (options: Options) =>
      */
     let wantedAt = Infinity
 
+    /** Watched from outside: a loop that begins no run within three intervals is started again. */
+    let heartbeat: Supervised.Heartbeat = { beat: () => Effect.void }
+    const missedMs = MISSED_INTERVALS * options.intervalMs
+
     /** Sleeps until `at`, or until somebody wants a run earlier than that. */
     const sleepUntil = (at: number): Effect.Effect<void> =>
       Effect.gen(function* () {
         const now = yield* monotonicMs
         const due = Math.max(now, Math.min(at, wantedAt))
         state = { ...state, nextRunAt: (yield* Clock.currentTimeMillis) + Math.round(due - now) }
+        yield* heartbeat.beat(due - now + missedMs)
         const isDue = Effect.as(Effect.sleep(due - now), true)
         const isAsked = Effect.as(Queue.take(wake), false)
         if (!(yield* Effect.raceFirst(isDue, isAsked))) yield* sleepUntil(at)
@@ -359,6 +369,7 @@ export const make = (options: Options) =>
 
     const scheduledRun = Effect.gen(function* () {
       const startedAt = yield* monotonicMs
+      yield* heartbeat.beat(Math.max(LONGEST_READ_MS, missedMs))
       // What was wanted until now is answered by the read that begins now.
       wantedAt = Infinity
       const settleMs = firstPass ? SCHEDULED_SETTLE_MS : LONG_SETTLE_MS
@@ -481,7 +492,11 @@ export const make = (options: Options) =>
           return
         }
         if (desired.view().source === "snapshot") yield* Effect.forkIn(firstPassOver(known), scope)
-        yield* FiberHandle.run(loop, Effect.forever(Effect.catchAllDefect(scheduledRun, afterDefect)), {
+        const runs = Supervised.run("reconcile-loop", (heart) => {
+          heartbeat = heart
+          return Effect.forever(Effect.catchAllDefect(scheduledRun, afterDefect))
+        })
+        yield* FiberHandle.run(loop, Effect.scoped(Effect.zipRight(runs, Effect.never)), {
           onlyIfMissing: true
         })
       }),

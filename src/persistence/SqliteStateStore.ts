@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { letTurn } from "../controller/EventLoop.ts"
+import * as Supervised from "../controller/Supervised.ts"
 import { AuditRecord, GENESIS, hashOf, lastingEntry, verify } from "../orchestration/Audit.ts"
 import { MAX_TRANSITIONS, StateStore } from "../orchestration/StateStore.ts"
 import type { Transition } from "../orchestration/WorkspaceStatus.ts"
@@ -86,7 +87,7 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
       // Whole, or the end of the program would lose what has been taken out and not been written.
     }).pipe(Effect.uninterruptible)
     yield* Effect.addFinalizer(() => flush)
-    yield* Effect.forkScoped(Effect.repeat(flush, Schedule.spaced(FLUSH_EVERY)))
+    yield* Supervised.run("state-flush", Effect.repeat(flush, Schedule.spaced(FLUSH_EVERY)))
 
     return StateStore.of({
       pauses: {

@@ -41,6 +41,7 @@ import {
   type ParkedRow
 } from "./messages/MessageLedger.ts"
 import { type Vocabulary, workspaceVocabulary } from "./messages/Vocabulary.ts"
+import * as Supervised from "../controller/Supervised.ts"
 import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
 import * as Tracing from "../telemetry/Tracing.ts"
 import { type OpenStore, StoreDied } from "./StoreDriver.ts"
@@ -311,10 +312,9 @@ export const make = (given: Options) =>
       }
       Queue.unsafeOffer(news, signal.storeId)
     })
-    yield* Queue.takeBetween(news, 1, NEWS_STEP).pipe(
-      Effect.flatMap((storeIds) => turns.addAll(storeIds)),
-      Effect.forever,
-      Effect.forkScoped
+    yield* Supervised.run(
+      "message-news",
+      Effect.forever(Effect.flatMap(Queue.takeBetween(news, 1, NEWS_STEP), (ids) => turns.addAll(ids)))
     )
 
     const decide = (storeId: string, messageId: string, decision: (row: LedgerRow, now: number) => Change) =>

@@ -5,6 +5,7 @@ import * as Schedule from "effect/Schedule"
 import { stat, statfs } from "node:fs/promises"
 import { dirname } from "node:path"
 import { gauge } from "./Metrics.ts"
+import * as Supervised from "../controller/Supervised.ts"
 
 export interface Options {
   /** The files of the state, in one folder. Those that are not there take nothing. */
@@ -36,6 +37,8 @@ export const layer = ({ stateFiles }: Options): Layer.Layer<never> =>
         free.set(disk.bavail * disk.bsize)
         size.set(disk.blocks * disk.bsize)
       })
-      yield* Effect.forkScoped(Effect.repeat(Effect.ignore(take), Schedule.spaced(EVERY)))
+      yield* Supervised.run("disk-metrics", Effect.repeat(Effect.ignore(take), Schedule.spaced(EVERY)), {
+        isVital: false
+      })
     })
   )

@@ -6,8 +6,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as MetricState from "effect/MetricState"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Supervised from "../controller/Supervised.ts"
 
 export interface Options {
   /** The names of the counters that are followed. */
@@ -78,7 +78,9 @@ export const make = (options: Options): Effect.Effect<MetricHistory, never, Scop
       // wall clock that was set back none of them would leave until it has caught up.
       while ((samples[1]?.at ?? Infinity) <= now - options.windowMs || samples.length > most) samples.shift()
     })
-    yield* look.pipe(Effect.delay(options.everyMs), Effect.repeat(Schedule.forever), Effect.forkScoped)
+    yield* Supervised.run("metric-history", Effect.forever(Effect.delay(look, options.everyMs)), {
+      isVital: false
+    })
 
     const first = (now: number): Sample | undefined =>
       samples.findLast(({ at }) => at <= now - options.windowMs) ?? samples[0]

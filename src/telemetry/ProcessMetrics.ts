@@ -3,12 +3,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import { readdirSync } from "node:fs"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import * as GarbageCollection from "./GarbageCollection.ts"
 import { counter, gauge } from "./Metrics.ts"
 import * as ProcessLimits from "./ProcessLimits.ts"
+import * as Supervised from "../controller/Supervised.ts"
 
 export interface Options {
   /** Of this program. */
@@ -82,6 +82,7 @@ export const layer = ({ commit, version }: Options): Layer.Layer<never> =>
         const files = yield* countOpenFiles
         if (Option.isSome(files)) openFiles.set(files.value)
       })
-      yield* Effect.forkScoped(Effect.repeat(take, Schedule.spaced(EVERY)))
+      yield* take
+      yield* Supervised.run("process-metrics", Effect.forever(Effect.delay(take, EVERY)), { isVital: false })
     })
   )

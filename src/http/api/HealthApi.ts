@@ -22,7 +22,8 @@ const health = HttpApiEndpoint.get("health", "/health")
 
 const live = HttpApiEndpoint.get("live", "/health/live")
   .addSuccess(Probe)
-  .annotate(OpenApi.Summary, "Whether the process answers")
+  .addSuccess(Probe, { status: 503 })
+  .annotate(OpenApi.Summary, "Whether the process answers, and every part of it that must never end runs")
 
 const ready = HttpApiEndpoint.get("ready", "/health/ready")
   .addSuccess(Probe)

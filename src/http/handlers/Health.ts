@@ -3,9 +3,10 @@
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import { stopwatch } from "../../controller/Elapsed.ts"
+import * as Supervised from "../../controller/Supervised.ts"
 import { Administration } from "../../orchestration/Administration.ts"
 import { Operations } from "../../orchestration/Operations.ts"
 import { Administrators } from "../Administrators.ts"
@@ -21,7 +22,8 @@ export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
     const operations = yield* Operations
     const administration = yield* Administration
     const administrators = yield* Administrators
-    const startedAt = yield* Clock.currentTimeMillis
+    const supervision = yield* Supervised.Supervision
+    const elapsedMs = yield* stopwatch
 
     const health = Effect.gen(function* () {
       const { strict } = yield* decodeQuery(HealthQuery, { call: "reads" })
@@ -35,7 +37,7 @@ export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
       const body = {
         status,
         timestamp: DateTime.formatIso(now),
-        uptime: (DateTime.toEpochMillis(now) - startedAt) / 1_000,
+        uptime: Math.round(yield* elapsedMs) / 1_000,
         version,
         ...rest
       }
@@ -49,6 +51,16 @@ export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
         : json({ status: "unavailable", check: "ready", reason: state.reason }, 503)
     )
 
+    /** Answered from memory: that this answers at all is the first half of it. */
+    const live = Effect.map(Supervised.view, (fibers) => {
+      const unwell = fibers.filter(
+        ({ isRunning, isStalled, isVital }) => isVital && (!isRunning || isStalled)
+      )
+      if (unwell.length === 0) return json({ status: "ok", check: "live" })
+      const names = unwell.map(({ isStalled, name }) => `${name} (${isStalled ? "stalled" : "restarting"})`)
+      return json({ status: "unavailable", check: "live", reason: names.join(", ") }, 503)
+    }).pipe(Effect.provideService(Supervised.Supervision, supervision))
+
     const probe = (check: "db" | "auth-worker" | "sync") =>
       Effect.gen(function* () {
         const { detail, healthy } = yield* administration.probe(check)
@@ -59,7 +71,7 @@ export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
 
     return handlers
       .handleRaw("health", () => answer(health))
-      .handleRaw("live", () => Effect.succeed(json({ status: "ok", check: "live" })))
+      .handleRaw("live", () => live)
       .handleRaw("ready", () => ready)
       .handleRaw("db", () => answer(probe("db")))
       .handleRaw("authWorker", () => answer(probe("auth-worker")))
