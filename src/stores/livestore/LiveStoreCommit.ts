@@ -6,6 +6,7 @@ import type { LiveStoreSchema, Store } from "@livestore/livestore"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { eventBytes, MAX_EVENT_BYTES } from "../EventSize.ts"
 import { CommitError, type StoreCommit, type StoreDied } from "../StoreDriver.ts"
 import type { Confirmation } from "./LiveStoreConfirmation.ts"
 
@@ -32,7 +33,19 @@ export const makeCommitter = (options: CommitterOptions) =>
         if (definition === undefined) return Effect.fail(failed("invalid", `unknown event ${event.name}`))
         return Schema.validate(Schema.typeSchema(definition.schema))(event.args).pipe(
           // Says which field, never its value: what users write does not belong into logs.
-          Effect.mapError(() => failed("invalid", `arguments of ${event.name} do not match its schema`))
+          Effect.flatMap(() => Schema.encodeUnknown(definition.schema)(event.args)),
+          Effect.mapError(() => failed("invalid", `arguments of ${event.name} do not match its schema`)),
+          Effect.flatMap((args) => {
+            const bytes = eventBytes({ name: event.name, args })
+            return bytes > MAX_EVENT_BYTES
+              ? Effect.fail(
+                  failed(
+                    "invalid",
+                    `${event.name} is ${bytes} bytes long, and can be sent with at most ${MAX_EVENT_BYTES}`
+                  )
+                )
+              : Effect.void
+          })
         )
       })
 

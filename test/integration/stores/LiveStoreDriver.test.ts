@@ -98,6 +98,21 @@ describe("the LiveStore driver on a real sync backend", () => {
     expect(deaths).toEqual([])
   })
 
+  it("refuses what is too long to be sent before it writes it, and writes the next", async () => {
+    const worker = await startWorker()
+    const server = await startServer(worker.wsUrl)
+    const { deaths, store } = await server.open("ws-long")
+    for (const content of ["漢".repeat(310_000), "\ud800".repeat(150_000), '"'.repeat(450_000)]) {
+      const refused = await failureOf(Effect.runPromise(store.commit(userMessage("long", content))))
+      expect(String(refused)).toContain("bytes long")
+    }
+    // The longest that is let through does arrive, and comes back.
+    await Effect.runPromise(store.commit(userMessage("longest", "a".repeat(879_500))))
+    await commit(store, "next")
+    expect(await heard(store)).toEqual(["longest", "next"])
+    expect(deaths).toEqual([])
+  })
+
   it("repeats a message without doubling what the workspace holds", async () => {
     const worker = await startWorker()
     const server = await startServer(worker.wsUrl)
