@@ -65,7 +65,7 @@ export const messages = {
   answeredMessage: ({ args, name }) => (name === "v1.NoteSummarised" ? args.noteId : undefined),
   answer: ({ id, reply, replyTo }) => ({
     name: "v1.NoteSummarised",
-    args: { id, noteId: replyTo, summary: reply.content, words: reply.data.words }
+    args: { id, noteId: replyTo, summary: reply.content, words: reply.data?.words ?? 0 }
   })
 }
 

@@ -4,16 +4,11 @@
  * a mutation survives.
  */
 import { execFile } from "node:child_process"
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { checks } from "./checks.mjs"
-import { eventlog } from "./eventlog.mjs"
 import { laws } from "./laws.mjs"
-import { mechanisms } from "./mechanisms.mjs"
-import { protection } from "./protection.mjs"
-import { security } from "./security.mjs"
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, "..", "..")
@@ -94,12 +89,18 @@ const mutate = async (copy, mutation) => {
   }
 }
 
+/** Every file beside this one is a part, whatever it is called: none is forgotten when two are added at once. */
+const parts = (await readdir(import.meta.dirname))
+  .filter((file) => file.endsWith(".mjs") && !["main.mjs", "laws.mjs", "simulation.mjs"].includes(file))
+  .sort()
+const modules = await Promise.all(parts.map((file) => import(`./${file}`)))
 const all = [
   ...laws,
-  ...[...eventlog, ...mechanisms, ...security, ...protection, ...checks].map((mutation) => ({
-    ...mutation,
-    law: null
-  }))
+  ...modules.flatMap((module) =>
+    Object.values(module)
+      .flat()
+      .map((mutation) => ({ ...mutation, law: null }))
+  )
 ]
 const only = process.argv[2] ?? "all"
 const chosen = all.filter(({ law, part }) =>

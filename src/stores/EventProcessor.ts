@@ -19,6 +19,7 @@ import type * as Backoff from "../controller/Backoff.ts"
 import * as Controller from "../controller/Controller.ts"
 import { makeAnswers } from "./messages/Answers.ts"
 import { makeAttempts } from "./messages/Attempts.ts"
+import { guard } from "./messages/GuardedVocabulary.ts"
 import { makeFailures } from "./messages/Failures.ts"
 import {
   type Change,
@@ -163,7 +164,7 @@ const logStart = (storeId: string) =>
 export const make = (given: Options) =>
   Effect.gen(function* () {
     const options = { ...defaults, ...given }
-    const vocabulary = options.vocabulary ?? workspaceVocabulary
+    const vocabulary = guard(options.vocabulary ?? workspaceVocabulary)
     const manager = yield* StoreManager
     const ledger = yield* MessageLedger
     const handler = yield* MessageHandler
@@ -271,6 +272,7 @@ export const make = (given: Options) =>
 
     const attempts = makeAttempts({
       record,
+      find: ledger.find,
       figures,
       failures,
       vocabulary,

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { StoreDied, type OpenStore } from "../StoreDriver.ts"
 import { type Followed, type Recorder } from "./FollowedStore.ts"
+import { textOfThrown } from "./GuardedVocabulary.ts"
 import { answerIdOf, type Reply } from "./Message.ts"
 import type { LedgerRow } from "./MessageLedger.ts"
 import type { Failures } from "./Failures.ts"
@@ -26,16 +27,23 @@ const UNCONFIRMED_LIMIT_MS = 60_000
 export const makeAnswers = ({ failures, record, vocabulary }: AnswersOptions) => {
   const commit = (one: Followed, store: OpenStore, row: LedgerRow, reply: Reply) =>
     Effect.gen(function* () {
-      const committed = yield* Effect.either(
-        store.commit(
+      const committed = yield* Effect.try({
+        try: () =>
           vocabulary.answer({
             id: answerIdOf(row.messageId),
             replyTo: row.messageId,
             conversationId: row.conversationId,
             reply,
             createdAt: new Date(row.at)
-          })
-        )
+          }),
+        catch: (thrown) => ({ reason: "invalid" as const, message: textOfThrown(thrown) })
+      }).pipe(
+        Effect.flatMap((event) => store.commit(event)),
+        // What the module's schema throws when it encodes, or its materializer when it writes.
+        Effect.catchAllDefect((defect) =>
+          Effect.fail({ reason: "invalid" as const, message: textOfThrown(defect) })
+        ),
+        Effect.either
       )
       if (Either.isRight(committed)) {
         yield* record(one, {

@@ -11,14 +11,16 @@ import type { Spans } from "../../telemetry/Tracing.ts"
 import type { OpenStore } from "../StoreDriver.ts"
 import type { Failures } from "./Failures.ts"
 import { type Figures, type Followed, type Recorder, untilStopped } from "./FollowedStore.ts"
+import { isUnreadableId } from "./GuardedVocabulary.ts"
 import { idempotencyKeyOf, type Reply, type UserMessage } from "./Message.ts"
 import { HandlerError, type MessageRequest } from "./MessageHandler.ts"
-import type { LedgerRow } from "./MessageLedger.ts"
+import type { LedgerRow, MessageLedger } from "./MessageLedger.ts"
 import * as MessageMetrics from "./MessageMetrics.ts"
 import type { Vocabulary } from "./Vocabulary.ts"
 
 export interface AttemptsOptions {
   readonly record: Recorder
+  readonly find: (typeof MessageLedger)["Service"]["find"]
   readonly figures: Figures
   readonly failures: Failures
   readonly vocabulary: Vocabulary
@@ -37,13 +39,44 @@ type Outcome =
 const REFUSED_RETRY_MS = 1_000
 
 export const makeAttempts = (options: AttemptsOptions) => {
-  const { failures, figures, handle, record, spans, timeoutMs, vocabulary } = options
+  const { failures, figures, find, handle, record, spans, timeoutMs, vocabulary } = options
 
   /** The message as the history has it; undefined when it is no longer there. */
   const read = (row: LedgerRow, store: OpenStore) =>
     Effect.map(store.read(Option.fromNullable(row.since), 1), ([event]) => {
       const message = event === undefined ? undefined : vocabulary.userMessage(event)
-      return message?.id === row.messageId ? message : undefined
+      const isIt = message?.id === row.messageId || isUnreadableId(row.messageId)
+      return isIt ? message : undefined
+    })
+
+  /** The module could not say what this message is. It is asked again at each attempt: a mended module may. */
+  const unreadable = (one: Followed, row: LedgerRow, message: string, now: number) => {
+    figures.noteAttempt(true)
+    return Effect.as(
+      failures.note(one, { ...row, attempts: row.attempts + 1, at: now }, { reason: "failed", message }),
+      false
+    )
+  }
+
+  /** A message that could not be read when it was taken in goes on under its own id. It has been counted already. */
+  const readAtLast = (one: Followed, row: LedgerRow, message: UserMessage, now: number) =>
+    Effect.gen(function* () {
+      const { conversationId, id: messageId } = message
+      // A client may have repeated its event, which then was handled meanwhile.
+      const isKnown = (yield* find(one.storeId, [messageId])).has(messageId)
+      const renamed: LedgerRow = {
+        ...row,
+        messageId,
+        conversationId,
+        state: "pending",
+        nextAttemptAt: null,
+        at: now
+      }
+      yield* record(one, {
+        ...(isKnown ? { userMessages: -1 } : {}),
+        rows: [{ ...row, state: "done", since: null, at: now }, ...(isKnown ? [] : [renamed])]
+      })
+      return false
     })
 
   const run = (one: Followed, row: LedgerRow, message: UserMessage): Effect.Effect<Outcome> => {
@@ -160,6 +193,8 @@ export const makeAttempts = (options: AttemptsOptions) => {
         )
         return false
       }
+      if (message.fault !== undefined) return yield* unreadable(one, row, message.fault, now)
+      if (message.id !== row.messageId) return yield* readAtLast(one, row, message, now)
       const claimed: LedgerRow = { ...row, state: "handling", attempts: row.attempts + 1, at: now }
       yield* record(one, { rows: [claimed] })
       return yield* settle(one, claimed, yield* counted(one, run(one, claimed, message)))

@@ -13,6 +13,8 @@ export interface UserMessage {
   readonly sentAt: number | null
   /** The event's own arguments, as the schema decodes them. */
   readonly args: unknown
+  /** What the team's module did wrong when it was asked what this event is: the message cannot be handled as it is. */
+  readonly fault?: string
 }
 
 /** What a handler answers. It is kept until its commit is confirmed, so it has to survive JSON. */

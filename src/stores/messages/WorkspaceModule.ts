@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { eventNames } from "../workspaceEvents.ts"
+import { textOfThrown } from "./GuardedVocabulary.ts"
 import { Reply } from "./Message.ts"
 import { HandlerError, type MessageRequest } from "./MessageHandler.ts"
 import { type Vocabulary, workspaceVocabulary } from "./Vocabulary.ts"
@@ -39,8 +40,6 @@ export class WorkspaceModuleError extends Schema.TaggedError<WorkspaceModuleErro
   }
 }
 
-const MAX_PROBLEM_LENGTH = 300
-
 const isFunction = (value: unknown): value is (...args: ReadonlyArray<unknown>) => unknown =>
   typeof value === "function"
 /** The duck's feet: a schema made by another copy of LiveStore is one too. */
@@ -59,32 +58,30 @@ const decodeAnswered = Schema.decodeUnknown(Answered)
 
 const failed = (message: string) => new HandlerError({ reason: "failed", message })
 
-const describe = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).slice(0, MAX_PROBLEM_LENGTH)
-
 /** Makes an Effect of whatever a team has written; its failures are the handler's, never ours. */
 export const adapt =
   (handler: ModuleHandler) =>
   (request: MessageRequest): Effect.Effect<Reply | null, HandlerError> => {
-    const called = Effect.try({ try: () => handler(request), catch: (cause) => failed(describe(cause)) })
-    const settled = Effect.flatMap(called, (value): Effect.Effect<unknown, HandlerError> => {
-      if (isEffect(value)) {
-        return Effect.catchAllCause(value, (cause) =>
-          Cause.isInterruptedOnly(cause)
-            ? Effect.interrupt
-            : Effect.fail(failed(describe(Cause.squash(cause))))
-        )
-      }
-      if (Predicate.isPromiseLike(value)) {
-        return Effect.tryPromise({ try: () => value, catch: (cause) => failed(describe(cause)) })
-      }
-      return Effect.succeed(value)
-    })
-    return Effect.flatMap(settled, (value) =>
+    const settled = Effect.flatMap(
+      Effect.suspend(() => Effect.succeed(handler(request))),
+      (value): Effect.Effect<unknown, unknown> =>
+        isEffect(value)
+          ? value
+          : Predicate.isPromiseLike(value)
+            ? Effect.tryPromise({ try: () => value, catch: (cause) => cause })
+            : Effect.succeed(value)
+    )
+    const answered = Effect.flatMap(settled, (value) =>
       decodeAnswered(value).pipe(
-        Effect.mapError(() => failed("the handler's answer is neither a text nor { content } nor null")),
+        Effect.mapError(() => new Error("the handler's answer is neither a text nor { content } nor null")),
         Effect.map((answer) => (typeof answer === "string" ? { content: answer } : (answer ?? null)))
       )
+    )
+    // Whatever it throws, and wherever: in the handler, in its Effect, in a getter of what it returned.
+    return Effect.catchAllCause(answered, (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.interrupt
+        : Effect.fail(failed(textOfThrown(Cause.squash(cause))))
     )
   }
 
@@ -97,7 +94,7 @@ export const load = (path: string): Effect.Effect<WorkspaceModule, WorkspaceModu
     const wrong = (problem: string) => new WorkspaceModuleError({ path, problem })
     const loaded: unknown = yield* Effect.tryPromise({
       try: () => import(pathToFileURL(resolve(path)).href),
-      catch: (cause) => wrong(`cannot be loaded: ${describe(cause)}`)
+      catch: (cause) => wrong(`cannot be loaded: ${textOfThrown(cause)}`)
     })
     if (!Predicate.isRecord(loaded)) return yield* wrong("is not an ES module")
     const { handler, messages, schema } = loaded
