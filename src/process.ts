@@ -24,6 +24,9 @@ export interface Options {
 const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 type Signal = keyof typeof signals
 
+/** The mask of what others may not do: all. */
+const OWNER_ONLY = 0o077
+
 /** Programs that end when they are told to end have done well. */
 const EXIT_OK = 0
 const EXIT_FAILURE = 1
@@ -72,6 +75,8 @@ const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_000n)
  * The process is ended explicitly: sockets that LiveStore has closed linger for up to half a minute.
  */
 export const run = (program: Effect.Effect<void, unknown>, options: Options): void => {
+  // What this program and its children create is their owner's, whatever mask they were started with.
+  process.umask(OWNER_ONLY)
   // A closed terminal or pipe takes the text and not the program (observability never steers).
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined)
   let stoppedAt: number | undefined

@@ -9,10 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { existsSync, mkdirSync, renameSync } from "node:fs"
+import { existsSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { migrations } from "./migrations.ts"
+import * as Supervised from "../controller/Supervised.ts"
 import * as PersistenceMetrics from "./PersistenceMetrics.ts"
+import * as StateFiles from "./StateFiles.ts"
 
 /** The state cannot be used, so the server does not start. */
 export class StateError extends Schema.TaggedError<StateError>()("StateError", {
@@ -59,6 +61,27 @@ const codeOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN"
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
+/** How often the files of the state are compared with those that are open. */
+const WATCH_EVERY = "2 seconds"
+
+/**
+ * Whether a process has the database open. Asked where the lock file is missing beside a database: it may have been deleted
+ * while its holder runs. A connection of its own, which takes no part in anything else.
+ */
+const isOpenElsewhere = (path: string): boolean => {
+  const probe = new Database(path, { timeout: 0 })
+  try {
+    // Every connection in WAL mode holds a shared lock on the file as long as it lives.
+    probe.exec("PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM sqlite_schema")
+    return false
+  } catch (cause) {
+    // What else is wrong with the file is found out, and told better, where it is opened.
+    return codeOf(cause) === "SQLITE_BUSY"
+  } finally {
+    probe.close()
+  }
+}
+
 /**
  * One process at a time uses a data folder. The lock is SQLite's own on a file beside the state, which the operating
  * system lets go however the process ends.
@@ -67,17 +90,26 @@ export const lock = (folder: string, path: string): Effect.Effect<void, StateErr
   Effect.acquireRelease(
     Effect.try({
       try: () => {
-        mkdirSync(folder, { recursive: true })
+        StateFiles.close(folder)
+        const wasThere = existsSync(join(folder, LOCK_FILE))
         const held = new Database(join(folder, LOCK_FILE), { timeout: 0 })
         held.exec("BEGIN EXCLUSIVE")
+        if (!wasThere && existsSync(path) && isOpenElsewhere(path)) {
+          held.close()
+          // As it was, so that the next one that tries asks the same question.
+          rmSync(join(folder, LOCK_FILE), { force: true })
+          throw new StateError({ path, reason: "in-use", detail: "the database is open in another process" })
+        }
         return held
       },
       catch: (cause) =>
-        new StateError({
-          path,
-          reason: codeOf(cause) === "SQLITE_BUSY" ? "in-use" : "unwritable",
-          detail: messageOf(cause)
-        })
+        cause instanceof StateError
+          ? cause
+          : new StateError({
+              path,
+              reason: codeOf(cause) === "SQLITE_BUSY" ? "in-use" : "unwritable",
+              detail: messageOf(cause)
+            })
     }),
     (held) => Effect.sync(() => held.close())
   ).pipe(Effect.asVoid)
@@ -176,6 +208,11 @@ const open = (path: string) =>
 const make = (folder: string) =>
   Effect.gen(function* () {
     const path = join(folder, STATE_FILE)
+    const { corrected } = yield* Effect.try({
+      try: () => StateFiles.close(folder),
+      catch: (cause) => new StateError({ path, reason: "unwritable", detail: messageOf(cause) })
+    })
+    yield* StateFiles.logCorrected(corrected)
     yield* lock(folder, path)
     const database = yield* Effect.acquireRelease(open(path), (opened) => Effect.sync(() => opened.close()))
     const statements = new Map<string, Database.Statement>()
@@ -186,14 +223,54 @@ const make = (folder: string) =>
       statements.set(sql, statement)
       return statement
     }
+    StateFiles.close(folder)
     let lastError: string | null = null
+    /** Why nothing is written: what is open is not what the path names, and would be lost with the next start. */
+    let lost: string | null = null
+    const requireFiles = (): void => {
+      if (lost !== null) throw new Error(lost)
+    }
+    const files = StateFiles.watch(filesOf(folder))
+    const lookAtFiles = Effect.gen(function* () {
+      const gone = files.look()
+      const before = lost
+      lost =
+        gone === undefined
+          ? null
+          : `${gone.path} was ${gone.fate} while this server runs: put it back, or restart the server`
+      if (lost === before) return
+      yield* lost === null
+        ? Effect.logWarning("state.files_back").pipe(Effect.annotateLogs({ path }))
+        : Effect.logError("state.files_lost").pipe(Effect.annotateLogs({ path, error: lost }))
+    })
+    const lockPath = join(folder, LOCK_FILE)
+    let lockFile = StateFiles.watch([lockPath])
+    const locks: Array<Database.Database> = []
+    yield* Effect.addFinalizer(() => Effect.sync(() => locks.forEach((held) => held.close())))
+    /** A lock whose file was deleted keeps nobody out: the next file is taken, which `isOpenElsewhere` leaves free. */
+    const lookAtLock = Effect.suspend(() => {
+      if (lost !== null || lockFile.look() === undefined) return Effect.void
+      const held = new Database(lockPath, { timeout: 0 })
+      locks.push(held)
+      held.exec("BEGIN EXCLUSIVE")
+      lockFile = StateFiles.watch([lockPath])
+      return Effect.logWarning("state.lock_taken_again").pipe(Effect.annotateLogs({ path: lockPath }))
+    })
+    yield* Supervised.run(
+      "state-files",
+      Effect.zipRight(lookAtFiles, lookAtLock).pipe(Effect.delay(WATCH_EVERY), Effect.forever)
+    )
     return StateDatabase.of({
       path,
       all: (sql, ...values) => prepared(sql).all(...values),
       run: (sql, ...values) => {
+        requireFiles()
         prepared(sql).run(...values)
       },
-      transaction: (body) => atomically(database, body),
+      transaction: (body) => {
+        requireFiles()
+        return atomically(database, body)
+      },
       attempt: (name, write) =>
         Effect.try({ try: write, catch: messageOf }).pipe(
           Effect.matchEffect({
@@ -210,7 +287,7 @@ const make = (folder: string) =>
             }
           })
         ),
-      lastError: () => lastError
+      lastError: () => lost ?? lastError
     })
   })
 
