@@ -71,6 +71,11 @@ export default tseslint.config(
         {
           selector: "NewExpression[callee.name='Date'][arguments.length=0]",
           message: "Time comes from Effect's Clock."
+        },
+        {
+          selector:
+            "BinaryExpression[operator='-'] > YieldExpression.left > MemberExpression[object.name='Clock'][property.name='currentTimeMillis']",
+          message: "The wall clock may be set: elapsed time is `stopwatch` or `ageMs` of controller/Elapsed."
         }
       ],
       "no-restricted-properties": [

@@ -22,7 +22,7 @@ export const arrows = {
     "telemetry",
     "transport"
   ],
-  cli: ["http", "workspaces", "orchestration", "chatops", "telemetry", "transport"],
+  cli: ["controller", "http", "workspaces", "orchestration", "chatops", "telemetry", "transport"],
   "auth-worker": ["workspaces", "transport"],
   "sync-worker": ["workspaces", "stores", "transport", "http"],
   dev: [

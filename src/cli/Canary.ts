@@ -10,6 +10,7 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { stopwatch } from "../controller/Elapsed.ts"
 import { Explanation } from "../http/api/Views.ts"
 import * as Outgoing from "../transport/Outgoing.ts"
 import { failed, type Finding, ok } from "./Findings.ts"
@@ -168,9 +169,9 @@ export const fly = (client: WsoClient, options: Options): Effect.Effect<Readonly
     /** How long it took, as a finding. */
     const step = (check: string, words: string, body: Effect.Effect<unknown, CanaryError>) =>
       Effect.gen(function* () {
-        const startedAt = yield* Clock.currentTimeMillis
+        const elapsedMs = yield* stopwatch
         yield* body
-        yield* note(ok(check, `${words} in ${duration((yield* Clock.currentTimeMillis) - startedAt)}`))
+        yield* note(ok(check, `${words} in ${duration(Math.round(yield* elapsedMs))}`))
       }).pipe(Effect.tapError(({ message }) => note(failed(check, message))))
 
     const logIn = Effect.gen(function* () {

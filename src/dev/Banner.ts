@@ -1,8 +1,8 @@
 /**
  * What runs where, and what to try: for a person on a terminal, and as one line for a program.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { monotonicMs } from "../controller/Elapsed.ts"
 
 export interface Stack {
   readonly serverUrl: string
@@ -11,7 +11,7 @@ export interface Stack {
   readonly dataPath: string
   /** The file with the development user's token. */
   readonly tokenFile: string
-  /** Milliseconds since the epoch. */
+  /** On the monotonic clock. */
   readonly startedAt: number
 }
 
@@ -44,7 +44,7 @@ const text = (stack: Stack, durationMs: number): string => {
 /** Says that the stack is up: as text on a terminal, as a log line otherwise. */
 export const announce = (stack: Stack): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const durationMs = (yield* Clock.currentTimeMillis) - stack.startedAt
+    const durationMs = Math.round((yield* monotonicMs) - stack.startedAt)
     if (process.stdout.isTTY) {
       yield* Effect.sync(() => process.stdout.write(text(stack, durationMs)))
       return

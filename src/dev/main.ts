@@ -2,7 +2,6 @@
  * `npm start`: the whole system in one process tree, with no account, container or network. The Auth Worker and the Sync
  * Worker run in real workerd, the server with real LiveStore stores beside them.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Runtime from "effect/Runtime"
@@ -18,6 +17,7 @@ import {
   preferProductionLibraries,
   type StackConfig
 } from "../config.ts"
+import { monotonicMs } from "../controller/Elapsed.ts"
 import { exitWith, run } from "../process.ts"
 import * as Server from "../server.ts"
 import * as Outgoing from "../transport/Outgoing.ts"
@@ -80,7 +80,7 @@ const workerLog = (log: WorkerLog) =>
 
 const stack = ({ authWorkerPort, environment, server, syncWorkerPort }: StackConfig) =>
   Effect.gen(function* () {
-    const startedAt = yield* Clock.currentTimeMillis
+    const startedAt = yield* monotonicMs
     const { dataPath } = server
     const made = yield* loadSecrets(dataPath)
     const { JWT_SECRET, SERVER_BYPASS_TOKEN, WEBHOOK_SECRET } = { ...made, ...environment }

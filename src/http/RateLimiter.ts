@@ -3,6 +3,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { monotonicMs } from "../controller/Elapsed.ts"
 import * as TokenBucket from "./TokenBucket.ts"
 
 /** So many in a window, as a burst; and the same number spread over each window to come, for ever. */
@@ -74,12 +75,12 @@ export const make = (
         Effect.suspend(() => bucketOf(source).take),
         (waitMs) => counted(waitMs)
       ),
-    usage: Effect.map(Clock.currentTimeMillis, (now) => {
+    usage: Effect.map(Effect.all([Clock.currentTimeMillis, monotonicMs]), ([now, at]) => {
       let used = 0
       let busiest: string | null = null
       let sources = 0
       for (const [source, bucket] of buckets) {
-        const usedHere = bucket.used(now)
+        const usedHere = bucket.used(at)
         if (usedHere > 0) sources++
         if (usedHere <= used) continue
         used = usedHere

@@ -1,8 +1,8 @@
 /**
  * Admits a steady rate with bursts.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { monotonicMs } from "../controller/Elapsed.ts"
 
 export interface Options {
   /** How many are admitted at once at most. */
@@ -16,7 +16,7 @@ export interface TokenBucket {
   readonly take: Effect.Effect<number>
   /** As `take`, without taking. */
   readonly peek: Effect.Effect<number>
-  /** How many tokens are taken out of it and have not come back, as of a time in epoch milliseconds. */
+  /** How many tokens are taken out of it and have not come back, as of a time of the monotonic clock. */
   readonly used: (now: number) => number
 }
 
@@ -29,7 +29,7 @@ export const make = ({ burst, perSecond }: Options): TokenBucket => {
     tokens = Math.min(burst, tokens + (elapsedMs * perSecond) / 1_000)
   }
   const missingMs = (): number => (tokens < 1 ? Math.ceil(((1 - tokens) * 1_000) / perSecond) : 0)
-  const peek = Effect.map(Clock.currentTimeMillis, (now) => {
+  const peek = Effect.map(monotonicMs, (now) => {
     refill(now)
     return missingMs()
   })

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import { stopwatch } from "../controller/Elapsed.ts"
 import * as Supervised from "../controller/Supervised.ts"
 import { EventProcessor } from "../stores/EventProcessor.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
@@ -40,14 +41,14 @@ export const layer = (
 
       const collect = (storeId: string) =>
         Effect.gen(function* () {
-          const startedAt = yield* Clock.currentTimeMillis
+          const elapsedMs = yield* stopwatch
           // The manager has the last word: only it knows whether the store is open, or is going to be.
           const isGone = desired.get(storeId)._tag === "Unknown" && (yield* manager.purge(storeId))
           if (isGone) {
             yield* processor.forget(storeId)
             yield* state.transitions.forget(storeId)
             yield* Effect.logInfo("workspace_orchestration.data_deleted").pipe(
-              Effect.annotateLogs(purging(storeId, (yield* Clock.currentTimeMillis) - startedAt))
+              Effect.annotateLogs(purging(storeId, Math.round(yield* elapsedMs)))
             )
           }
           yield* state.retired.remove(storeId)
@@ -55,10 +56,10 @@ export const layer = (
 
       /** One that cannot be deleted must not keep the others. */
       const collectOrLog = (storeId: string) =>
-        Effect.flatMap(Clock.currentTimeMillis, (startedAt) =>
+        Effect.flatMap(stopwatch, (elapsedMs) =>
           Effect.catchAllCause(collect(storeId), (cause) =>
             Effect.gen(function* () {
-              const durationMs = (yield* Clock.currentTimeMillis) - startedAt
+              const durationMs = Math.round(yield* elapsedMs)
               yield* Effect.logError("workspace_orchestration.purge_failed", cause).pipe(
                 Effect.annotateLogs(purging(storeId, durationMs))
               )

@@ -38,7 +38,7 @@ export class EventFeed extends Context.Tag("workspace-orchestrator/orchestration
     }) => Effect.Effect<void>
     /** The kept events with an id above `after`, oldest first. */
     readonly recent: (after: number) => ReadonlyArray<FeedEvent>
-    /** The kept events with an id above `after`, then those to come, for ever. */
+    /** The kept events with an id above `after`, then those to come, for ever. One beyond the newest: those to come only. */
     readonly since: (after: number) => Stream.Stream<FeedEvent>
   }
 >() {}
@@ -76,7 +76,7 @@ export const make = Effect.gen(function* () {
           // Subscribed before the kept ones are read, so that nothing falls between the two.
           const live = yield* Stream.fromPubSub(hub, { scoped: true })
           const missed = recent(after)
-          let seen = missed.at(-1)?.id ?? after
+          let seen = missed.at(-1)?.id ?? Math.min(after, last)
           /** Ids are dense, so a gap is what the watcher was too slow for. */
           const isNews = ({ id }: FeedEvent): boolean => {
             if (id <= seen) return false

@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { stopwatch } from "../controller/Elapsed.ts"
 import * as BoundedAge from "../controller/BoundedAge.ts"
 import type * as CircuitBreaker from "../controller/CircuitBreaker.ts"
 import { EventProcessor } from "../stores/EventProcessor.ts"
@@ -374,6 +375,7 @@ export const make = (options: Options) =>
           return yield* new ReconcilerDisabled({ reason: options.disabled.value })
         }
         const startedAt = yield* Clock.currentTimeMillis
+        const elapsedMs = yield* stopwatch
         const state = reconciler.state()
         if (state.isRunning) {
           return yield* new RunInFlight({ startedAt: iso(state.lastRunStartedAt ?? startedAt) ?? "" })
@@ -400,8 +402,10 @@ export const make = (options: Options) =>
               if (error._tag === "InFlight") {
                 return yield* new RunInFlight({ startedAt: new Date(error.startedAt).toISOString() })
               }
-              const now = yield* Clock.currentTimeMillis
-              return yield* new RunFailed({ ...describeRefreshError(error), durationMs: now - startedAt })
+              return yield* new RunFailed({
+                ...describeRefreshError(error),
+                durationMs: Math.round(yield* elapsedMs)
+              })
             })
           )
         )
@@ -410,7 +414,7 @@ export const make = (options: Options) =>
         const isPartial = run.failed.size > 0 || run.held.length > 0
         return {
           status: isPartial ? ("partial" as const) : ("completed" as const),
-          durationMs: run.completedAt - run.startedAt,
+          durationMs: Math.round(yield* elapsedMs),
           driftCount: run.driftCount,
           result: runResult(run),
           incidentDashboardUrl,

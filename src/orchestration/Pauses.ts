@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { isOver, monotonicMsOf } from "../controller/Elapsed.ts"
 import { StateStore, type Pause } from "./StateStore.ts"
 
 export class Pauses extends Context.Tag("workspace-orchestrator/orchestration/Pauses")<
@@ -24,9 +25,17 @@ export const make = Effect.gen(function* () {
   const store = yield* StateStore
   const clock = yield* Effect.clock
   const pauses = new Map((yield* store.pauses.load).map((pause) => [pause.storeId, pause]))
+  /** When each ends on the clock that only goes forward: one that is set must neither extend a pause nor end it. */
+  const endsAt = new WeakMap<Pause, number>()
+  const hold = (pause: Pause): void => {
+    if (pause.expiresAt === null) return
+    const now = clock.unsafeCurrentTimeMillis()
+    const left = isOver(pause.since, pause.expiresAt - pause.since, now) ? 0 : pause.expiresAt - now
+    endsAt.set(pause, monotonicMsOf(clock) + left)
+  }
+  for (const pause of pauses.values()) hold(pause)
 
-  const isActive = (pause: Pause): boolean =>
-    pause.expiresAt === null || pause.expiresAt > clock.unsafeCurrentTimeMillis()
+  const isActive = (pause: Pause): boolean => (endsAt.get(pause) ?? Infinity) > monotonicMsOf(clock)
   const active = (storeId: string | null): Pause | undefined => {
     const pause = pauses.get(storeId)
     return pause !== undefined && isActive(pause) ? pause : undefined
@@ -37,6 +46,7 @@ export const make = Effect.gen(function* () {
     list: () => [...pauses.values()].filter(isActive),
     pause: (pause) =>
       Effect.suspend(() => {
+        hold(pause)
         pauses.set(pause.storeId, pause)
         return store.pauses.save(pause)
       }),

@@ -3,7 +3,6 @@
  * touched, and nothing is written, so that it may be asked of a server in production.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import { stopwatch } from "../controller/Elapsed.ts"
 import * as SingleFlight from "../controller/SingleFlight.ts"
 import { StoreDriver, type StoreSignals } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
@@ -102,13 +102,13 @@ export const make = Effect.gen(function* () {
 
   const openReadClose = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const startedAt = yield* Clock.currentTimeMillis
+      const elapsedMs = yield* stopwatch
       // What a test that was cut off has left behind would be no fresh store.
       yield* driver.purge(SELF_TEST_STORE_ID)
       const scope = yield* Scope.make()
       const exit = yield* Effect.exit(restore(tryStore(scope)))
       const closed = yield* clean(scope)
-      const durationMs = (yield* Clock.currentTimeMillis) - startedAt
+      const durationMs = Math.round(yield* elapsedMs)
       if (Exit.isFailure(exit)) {
         yield* Effect.logWarning("workspace_orchestration.self_test_failed", exit.cause).pipe(
           Effect.annotateLogs({ category: "workspace_orchestration", operation: "self_test", durationMs })

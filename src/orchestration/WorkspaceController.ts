@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Controller from "../controller/Controller.ts"
 import { letTurn } from "../controller/EventLoop.ts"
+import { ageMs, monotonicMsOf } from "../controller/Elapsed.ts"
 import * as Supervised from "../controller/Supervised.ts"
 import type { AddOptions, KeyView, Stats } from "../controller/WorkQueue.ts"
 import type { StoreOpenError } from "../stores/StoreDriver.ts"
@@ -251,7 +252,7 @@ export const make = (options: Options) =>
         ...before,
         firstMonitoredAt: before.firstMonitoredAt ?? now,
         lastEnsuredAt: now,
-        provisionDurationMs: now - startedAt
+        provisionDurationMs: Math.round(monotonicMsOf(clock) - startedAt)
       })
     }
 
@@ -282,7 +283,7 @@ export const make = (options: Options) =>
         phase: death.reason,
         outcome: "died",
         storeId: id,
-        durationMs: at - (statusOf(id).lastEnsuredAt ?? at),
+        durationMs: ageMs(statusOf(id).lastEnsuredAt ?? at, at),
         deaths,
         error: death.message
       })
@@ -292,11 +293,11 @@ export const make = (options: Options) =>
     const ensured = (id: string, because: Because, startedAt: number, wantedSince: number) => {
       noteStarted(id, startedAt)
       const now = clock.unsafeCurrentTimeMillis()
-      if (because === "desired") OrchestrationMetrics.provisioned(now - wantedSince)
+      if (because === "desired") OrchestrationMetrics.provisioned(ageMs(wantedSince, now))
       const published = feed.publish({
         type: "monitoring_started",
         storeId: id,
-        message: `Opened in ${now - startedAt} ms, because: ${because}`
+        message: `Opened in ${Math.round(monotonicMsOf(clock) - startedAt)} ms, because: ${because}`
       })
       const noted = retired.delete(id) ? Effect.zipRight(state.retired.remove(id), published) : published
       return Effect.as(noted, "added" as const)
@@ -314,8 +315,8 @@ export const make = (options: Options) =>
 
     const ensure = (id: string, because: Because) =>
       Effect.suspend(() => {
-        const startedAt = clock.unsafeCurrentTimeMillis()
-        const wantedSince = drift.missing.get(id) ?? startedAt
+        const startedAt = monotonicMsOf(clock)
+        const wantedSince = drift.missing.get(id) ?? clock.unsafeCurrentTimeMillis()
         // What looks open but hears nothing, or is not processed, is opened afresh.
         const opened =
           because === "disconnected" || because === "processor"

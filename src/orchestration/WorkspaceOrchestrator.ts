@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { EventProcessor } from "../stores/EventProcessor.ts"
 import type { StoreOpenError } from "../stores/StoreDriver.ts"
 import { StoreManager } from "../stores/StoreManager.ts"
+import { monotonicMsOf } from "../controller/Elapsed.ts"
 import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
 import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 
@@ -76,6 +77,7 @@ export const make = Effect.gen(function* () {
   const isMonitored = (storeId: string): boolean =>
     manager.openStore(storeId) !== undefined && processor.isMonitoring(storeId)
 
+  /** `startedAt` and `openedAt` here and below are of the monotonic clock. */
   const provisionFailed = (error: StoreOpenError, startedAt: number) =>
     Effect.suspend(() => {
       stats = { ...stats, provisionFailures: stats.provisionFailures + 1 }
@@ -86,29 +88,30 @@ export const make = Effect.gen(function* () {
         phase: "open",
         outcome: "failed",
         storeId: error.storeId,
-        durationMs: clock.unsafeCurrentTimeMillis() - startedAt,
+        durationMs: Math.round(monotonicMsOf(clock) - startedAt),
         reason: error.reason
       })
     })
 
   const provisioned = (storeId: string, startedAt: number, openedAt: number) => {
-    const now = clock.unsafeCurrentTimeMillis()
-    stats = { ...stats, totalProvisioned: stats.totalProvisioned + 1, lastProvisionedAt: now }
+    const now = monotonicMsOf(clock)
+    const lastProvisionedAt = clock.unsafeCurrentTimeMillis()
+    stats = { ...stats, totalProvisioned: stats.totalProvisioned + 1, lastProvisionedAt }
     OrchestrationMetrics.storeOpened(now - startedAt)
     return logOperation("workspace_orchestration.monitoring_started", "provision", storeId, {
-      durationMs: now - startedAt,
-      openMs: openedAt - startedAt,
-      startMs: now - openedAt
+      durationMs: Math.round(now - startedAt),
+      openMs: Math.round(openedAt - startedAt),
+      startMs: Math.round(now - openedAt)
     })
   }
 
   const provision = (storeId: string) =>
     Effect.suspend(() => {
-      const startedAt = clock.unsafeCurrentTimeMillis()
+      const startedAt = monotonicMsOf(clock)
       return Effect.matchEffect(manager.addStore(storeId), {
         onFailure: (error) => Effect.zipRight(provisionFailed(error, startedAt), Effect.fail(error)),
         onSuccess: () => {
-          const openedAt = clock.unsafeCurrentTimeMillis()
+          const openedAt = monotonicMsOf(clock)
           return Effect.flatMap(processor.startMonitoring(storeId), () =>
             Effect.as(provisioned(storeId, startedAt, openedAt), "monitoring_started" as const)
           )
@@ -128,7 +131,7 @@ export const make = Effect.gen(function* () {
     stopMonitoring: (storeId) =>
       Effect.gen(function* () {
         const wasMonitored = isMonitored(storeId)
-        const startedAt = clock.unsafeCurrentTimeMillis()
+        const startedAt = monotonicMsOf(clock)
         // From here on the stop is carried out whole, or the store would stay open without its processor (law 8).
         yield* Effect.uninterruptible(close(storeId))
         if (!wasMonitored) return "already_stopped" as const
@@ -136,7 +139,7 @@ export const make = Effect.gen(function* () {
         stats = { ...stats, totalDeprovisioned: stats.totalDeprovisioned + 1, lastDeprovisionedAt: now }
         OrchestrationMetrics.storeClosed()
         yield* logOperation("workspace_orchestration.monitoring_stopped", "deprovision", storeId, {
-          durationMs: now - startedAt
+          durationMs: Math.round(monotonicMsOf(clock) - startedAt)
         })
         return "monitoring_stopped" as const
       }),

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import { stopwatch } from "../controller/Elapsed.ts"
 import * as Supervised from "../controller/Supervised.ts"
 import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
 import {
@@ -109,6 +110,8 @@ const NANOS_PER_MS = 1_000_000
 /** A run in flight. */
 interface Current {
   readonly startedAt: number
+  /** Milliseconds since it began, on a clock that only goes forward. */
+  readonly elapsedMs: Effect.Effect<number>
   readonly trigger: OrchestrationMetrics.Trigger
   /** Everything that has been done, or has failed, since it began. */
   readonly outcomes: Map<string, KeyOutcome>
@@ -192,16 +195,21 @@ export const make = (options: Options) =>
       controller.recentErrors.record("source", error, null)
     }
 
-    const failed = (error: RefreshError, startedAt: number, trigger: OrchestrationMetrics.Trigger) =>
+    const failed = (
+      error: RefreshError,
+      elapsedMs: Effect.Effect<number>,
+      trigger: OrchestrationMetrics.Trigger
+    ) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
+        const durationMs = Math.round(yield* elapsedMs)
         // That the breaker is open explains less than the failure that has opened it.
         const cause = error._tag === "CircuitOpen" ? (desired.view().lastError ?? error) : error
         const lastError = { ...describeRefreshError(cause), at: now }
         state = {
           ...state,
           lastRunCompletedAt: now,
-          lastDurationMs: now - startedAt,
+          lastDurationMs: durationMs,
           consecutiveFailures: state.consecutiveFailures + 1,
           failures: state.failures + 1,
           lastError
@@ -215,7 +223,7 @@ export const make = (options: Options) =>
             phase: "read",
             trigger,
             outcome: "failed",
-            durationMs: now - startedAt,
+            durationMs,
             code: lastError.code,
             error: lastError.message,
             consecutiveFailures: state.consecutiveFailures
@@ -223,9 +231,8 @@ export const make = (options: Options) =>
         )
       })
 
-    const succeeded = (run: Run, trigger: OrchestrationMetrics.Trigger) =>
+    const succeeded = (run: Run, durationMs: number, trigger: OrchestrationMetrics.Trigger) =>
       Effect.gen(function* () {
-        const durationMs = run.completedAt - run.startedAt
         state = {
           ...state,
           lastRunCompletedAt: run.completedAt,
@@ -276,6 +283,7 @@ export const make = (options: Options) =>
         return Effect.gen(function* () {
           const run: Current = {
             startedAt: yield* Clock.currentTimeMillis,
+            elapsedMs: yield* stopwatch,
             trigger: urgency === "now" ? "manual" : "scheduled",
             settled: yield* Deferred.make<void>(),
             pending: new Set(),
@@ -295,7 +303,7 @@ export const make = (options: Options) =>
     const read = (run: Current, urgency: "now" | "resync") =>
       Effect.gen(function* () {
         yield* Effect.tapError(desired.refresh(urgency === "now" ? "manual" : "resync"), (error) =>
-          failed(error, run.startedAt, run.trigger)
+          failed(error, run.elapsedMs, run.trigger)
         )
         // What the list has brought may have been opened already, while its reader was being woken.
         const done = [...run.outcomes.keys()].filter((id) => !controller.drift.has(id))
@@ -311,18 +319,19 @@ export const make = (options: Options) =>
       Effect.gen(function* () {
         if (run.pending.size > 0) yield* Effect.timeoutOption(Deferred.await(run.settled), settleMs)
         const result = summary(run, yield* Clock.currentTimeMillis)
-        yield* succeeded(result, run.trigger)
+        yield* succeeded(result, Math.round(yield* run.elapsedMs), run.trigger)
         return result
       }).pipe(Effect.interruptible, Effect.ensuring(end(run)), Effect.uninterruptible)
 
     /** While a run waits for a slow workspace, the others must not (law 4): the list is read all the same. */
     const readBeside = Effect.gen(function* () {
       const startedAt = yield* Clock.currentTimeMillis
+      const elapsedMs = yield* stopwatch
       state = { ...state, lastRunStartedAt: startedAt, runs: state.runs + 1 }
-      yield* Effect.tapError(desired.refresh("resync"), (error) => failed(error, startedAt, "scheduled"))
+      yield* Effect.tapError(desired.refresh("resync"), (error) => failed(error, elapsedMs, "scheduled"))
       yield* controller.lookAtAll("resync")
       const now = yield* Clock.currentTimeMillis
-      OrchestrationMetrics.runEnded("scheduled", "completed", now - startedAt)
+      OrchestrationMetrics.runEnded("scheduled", "completed", yield* elapsedMs)
       state = {
         ...state,
         lastSuccessAt: now,

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import { monotonicMsOf } from "../controller/Elapsed.ts"
 import { makeTurns } from "../controller/EventLoop.ts"
 import { ORCHESTRATION_CATEGORY } from "../telemetry/LogLine.ts"
 import * as Tracing from "../telemetry/Tracing.ts"
@@ -263,7 +264,7 @@ export const make = (options: Options) =>
         phase: "close",
         outcome: "failed",
         storeId,
-        durationMs: clock.unsafeCurrentTimeMillis() - startedAt
+        durationMs: Math.round(monotonicMsOf(clock) - startedAt)
       }
       return exit === null
         ? Effect.logError(
@@ -284,7 +285,7 @@ export const make = (options: Options) =>
       because: Exit.Exit<unknown, unknown>
     ): Effect.Effect<void> =>
       Effect.flatMap(startNow(Scope.close(scope, because)), (closing) => {
-        const startedAt = clock.unsafeCurrentTimeMillis()
+        const startedAt = monotonicMsOf(clock)
         const closed = closing.unsafePoll()
         if (closed !== null) return reportBadClose(storeId, closed, startedAt)
         return Fiber.await(closing).pipe(
@@ -369,11 +370,12 @@ export const make = (options: Options) =>
           const startedAt = clock.unsafeCurrentTimeMillis()
           record.death = null
           record.hasNews = false
+          const begunAt = monotonicMsOf(clock)
           record.opening = startedAt
           noteStatus(record, startedAt)
           return Effect.flatMap(openInTime(record, scope, restore), (exit) =>
             Effect.zipRight(
-              logOpening(record.storeId, exit, clock.unsafeCurrentTimeMillis() - startedAt),
+              logOpening(record.storeId, exit, Math.round(monotonicMsOf(clock) - begunAt)),
               conclude(record, scope, exit)
             )
           )

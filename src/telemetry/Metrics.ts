@@ -59,7 +59,8 @@ export const histogram = (
     labels
   )
   metric.unsafeValue([])
-  return { observe: (value) => metric.unsafeUpdate(value, []) }
+  // What is observed is a duration, an age or a number: none is negative, whatever a clock does.
+  return { observe: (value) => metric.unsafeUpdate(Math.max(0, value), []) }
 }
 
 type ValuesOf<Names extends ReadonlyArray<string>> = { readonly [Index in keyof Names]: string }

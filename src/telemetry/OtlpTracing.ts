@@ -6,12 +6,12 @@ import * as OtlpSerialization from "@effect/opentelemetry/OtlpSerialization"
 import * as OtlpTracer from "@effect/opentelemetry/OtlpTracer"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { failureOf } from "../transport/Failure.ts"
 import * as HttpClients from "../transport/HttpClients.ts"
 import { isRedirect, targetOf } from "../transport/Redirect.ts"
+import { monotonicMs } from "../controller/Elapsed.ts"
 import { counters } from "./Metrics.ts"
 import * as SampledTracer from "./SampledTracer.ts"
 import { Tracing } from "./Tracing.ts"
@@ -54,7 +54,7 @@ const boundedClient = Effect.gen(function* () {
   const failed = (problem: string) =>
     Effect.gen(function* () {
       exports("failed").add()
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* monotonicMs
       if (now - warnedAt < WARN_EVERY_MS) return
       warnedAt = now
       yield* Effect.logWarning("telemetry.spans_lost", { problem })

@@ -1,11 +1,11 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { monotonicMs } from "../../controller/Elapsed.ts"
 import { Open } from "../../http/api/Common.ts"
 import { Health, Probe } from "../../http/api/HealthViews.ts"
 import { DeepVerification } from "../../http/api/ReportsViews.ts"
@@ -65,7 +65,7 @@ const inTime = <E>(check: Effect.Effect<Finding, E>, deadline: number): Effect.E
   Effect.gen(function* () {
     for (;;) {
       const finding = yield* check
-      if (finding.result !== "failed" || (yield* Clock.currentTimeMillis) >= deadline) return finding
+      if (finding.result !== "failed" || (yield* monotonicMs) >= deadline) return finding
       yield* Effect.sleep(LOOK_EVERY)
     }
   })
@@ -218,7 +218,7 @@ export const verify = Command.make(
           }
         : undefined
       const client = yield* connect(options)
-      const startedAt = yield* Clock.currentTimeMillis
+      const startedAt = yield* monotonicMs
       const deadline = startedAt + timeoutMs
       const findings: Array<Finding> = [yield* version(client, options.expectVersion)]
       for (const check of [
@@ -239,7 +239,7 @@ export const verify = Command.make(
       if (flight !== undefined) {
         findings.push(...(yield* Canary.fly(client, { ...flight, timeoutMs, progress: say })))
       }
-      const tookMs = (yield* Clock.currentTimeMillis) - startedAt
+      const tookMs = Math.round((yield* monotonicMs) - startedAt)
       yield* print(
         options.output === "json"
           ? JSON.stringify({ verified: !hasFailed(findings), durationMs: tookMs, findings }, null, 2)

@@ -103,15 +103,13 @@ export const layer = HttpApiBuilder.group(Api, "operators", (handlers) =>
 
     const events = Effect.gen(function* () {
       yield* administrators.requireReader
-      const { after } = yield* decodeQuery(EventsQuery, { call: "reads" })
+      const query = yield* decodeQuery(EventsQuery, { call: "reads" })
       const { headers } = yield* HttpServerRequest.HttpServerRequest
       if (watchers >= MAX_WATCHERS) return yield* tooManyWatchers
-      const lastSeen = headers["last-event-id"] ?? after ?? "0"
-      const from = lastSeen === LIVE ? yield* Clock.currentTimeMillis : 0
-      const feed = administration.events(positionOf(lastSeen)).pipe(
-        Stream.filter(({ at }) => at >= from),
-        Stream.map(toSent)
-      )
+      const lastSeen = headers["last-event-id"] ?? query.after ?? "0"
+      // By its id, never by its time: after a clock that was set back, what comes looks older than now.
+      const after = lastSeen === LIVE ? Infinity : positionOf(lastSeen)
+      const feed = Stream.map(administration.events(after), toSent)
       const watched = Stream.unwrapScoped(Effect.as(watching, feed))
       return ServerSentEvents.response(Stream.interruptWhenDeferred(watched, draining))
     })

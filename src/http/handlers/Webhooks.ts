@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { Credentials } from "../../orchestration/Credentials.ts"
+import { stopwatch } from "../../controller/Elapsed.ts"
 import { type NudgeOutcome, Operations } from "../../orchestration/Operations.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
@@ -88,6 +89,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const receive = Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const receivedAt = yield* DateTime.now
+    const elapsedMs = yield* stopwatch
     const body = yield* rawBody(request)
     const { webhookId } = yield* authenticated(request, body)
     const retryAfterMs = yield* limits.take("webhook", "")
@@ -102,7 +104,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       onSome: (id) => replays.once(id, nudge)
     })
     HttpMetrics.webhookHandled(event, isFirst ? outcome.status : "duplicate")
-    const durationMs = (yield* Clock.currentTimeMillis) - DateTime.toEpochMillis(receivedAt)
+    const durationMs = Math.round(yield* elapsedMs)
     const common = { instanceId, receivedAt: DateTime.formatIso(receivedAt), durationMs }
     yield* Effect.logInfo("workspace_webhook.handled", {
       event,

@@ -3,11 +3,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import { describe, expect } from "vitest"
 import * as EventFeed from "../../../src/orchestration/EventFeed.ts"
 import * as StateStore from "../../../src/orchestration/StateStore.ts"
 import * as Prometheus from "../../../src/telemetry/Prometheus.ts"
 import { parse } from "../../support/PrometheusText.ts"
+import { settableClock } from "../../support/SettableClock.ts"
 
 const missed = Effect.map(
   Prometheus.render,
@@ -42,5 +44,21 @@ describe("a watcher of the events", () => {
       expect(seen.length).toBeLessThan(5_001)
       expect((yield* missed) - before).toBe(5_001 - seen.length)
     }).pipe(Effect.provide(Layer.provide(EventFeed.layer, StateStore.layerMemory)))
+  )
+
+  it.effect("of those to come only hears each, though the clock was set back by an hour", () =>
+    Effect.gen(function* () {
+      const { clock, set } = yield* settableClock
+      yield* Effect.gen(function* () {
+        const feed = yield* EventFeed.EventFeed
+        const publish = feed.publish({ type: "failed", storeId: null, message: "" })
+        yield* publish
+        const watcher = yield* feed.since(Infinity).pipe(Stream.take(2), Stream.runCollect, Effect.fork)
+        yield* TestClock.adjust("1 second")
+        set(-3_600_000)
+        yield* Effect.zipRight(publish, publish)
+        expect([...(yield* watcher)].map(({ id }) => id)).toEqual([2, 3])
+      }).pipe(Effect.provide(Layer.provide(EventFeed.layer, StateStore.layerMemory)), Effect.withClock(clock))
+    })
   )
 })
