@@ -71,8 +71,14 @@ const fiber = Effect.runFork(program)
 process.on("SIGINT", () => {
   Effect.runFork(Fiber.interrupt(fiber))
 })
-// The reader of a pipe has seen enough (`wso events -f | head`).
-process.stdout.on("error", () => process.exit(exitCodes.yes.code))
+// The reader of a pipe has seen enough (`wso events -f | head`). Anything else, such as a full disk, has lost the answer.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(exitCodes.yes.code)
+  process.stderr.write(`The output cannot be written: ${error.code ?? error.message}\n`)
+  process.exit(exitCodes.trouble.code)
+})
+// What is said beside the answer is worth less than the answer.
+process.stderr.on("error", () => undefined)
 
 fiber.addObserver((exit) => {
   if (Exit.isSuccess(exit)) {

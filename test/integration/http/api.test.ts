@@ -1,7 +1,10 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import { afterEach, describe, expect, it } from "vitest"
+import * as Supervised from "../../../src/controller/Supervised.ts"
 import { Health } from "../../../src/http/api/HealthViews.ts"
 import { ReconcileAnswer } from "../../../src/http/api/AdminViews.ts"
 import {
@@ -225,6 +228,24 @@ describe("GET /health", () => {
     })
     const live = await fetch(`${url}/health/live`)
     expect([live.status, await live.json()]).toEqual([200, { status: "ok", check: "live" }])
+    const dead = await Effect.runPromise(Scope.make())
+    await Effect.runPromise(
+      Supervised.run("store-signals", Effect.die("broken")).pipe(
+        Effect.zipRight(
+          Effect.repeat(Effect.delay(Supervised.view, "10 millis"), {
+            until: (fibers) => fibers.some(({ restarts }) => restarts > 0)
+          })
+        ),
+        Scope.extend(dead)
+      )
+    )
+    const unwell = await fetch(`${url}/health/live`)
+    expect([unwell.status, await unwell.json()]).toEqual([
+      503,
+      { status: "unavailable", check: "live", reason: "store-signals (restarting)" }
+    ])
+    await Effect.runPromise(Scope.close(dead, Exit.void))
+    expect((await fetch(`${url}/health/live`)).status).toBe(200)
     const ready = await fetch(`${url}/health/ready`)
     expect([ready.status, await ready.json()]).toEqual([
       503,
