@@ -85,6 +85,22 @@ export const observability = [
     tests: at("unit/orchestration/EventFeed", "a watcher of the events of those to come")
   },
   {
+    part: "clocks",
+    title: "a message waits until a clock that was set back has caught up",
+    file: "src/stores/messages/Backlog.ts",
+    from: `row === undefined || row.at > now ? 0`,
+    to: `row === undefined ? 0`,
+    tests: at("unit/stores/messages/Backlog", "the backlog of a store hands out at once")
+  },
+  {
+    part: "observability",
+    title: "the liveness probe knows nothing of the fibers",
+    file: "src/http/handlers/Health.ts",
+    from: `isVital && (!isRunning || isStalled)`,
+    to: `isVital && isRunning && isStalled`,
+    tests: at("integration/http/api", "GET /health has probes for liveness")
+  },
+  {
     part: "state files",
     title: "a state file that was replaced is written on",
     file: database,

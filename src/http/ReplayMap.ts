@@ -1,11 +1,11 @@
 /**
  * Does what a message asks for once, however often the message is delivered.
  */
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import { monotonicMs } from "../controller/Elapsed.ts"
 
 export interface Options {
   /** How long a message is remembered. Defaults to ten minutes: twice the window of a signed timestamp. */
@@ -47,7 +47,7 @@ export const make = <A>({ capacity = 10_000, ttlMs = 600_000 }: Options = {}): R
   const once = <E, R>(id: string, effect: Effect.Effect<A, E, R>): Effect.Effect<Replayed<A>, E, R> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* monotonicMs
         const known = entries.get(id)
         if (known !== undefined && known.expiresAt > now) {
           const outcome = yield* restore(Deferred.await(known.outcome))

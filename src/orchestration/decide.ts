@@ -95,7 +95,7 @@ const decideAbsent = (
 ): Action => {
   const isProven = absence.kind === "deleted" || absence.confirmations >= policy.removalConfirmations
   if (!isProven) return keepMonitored(facts, policy, hold("evidence"))
-  const graceMs = absence.since + policy.removalGraceMs - facts.now
+  const graceMs = noLaterThan(facts.now, absence.since) + policy.removalGraceMs - facts.now
   if (graceMs > 0) return keepMonitored(facts, policy, { _tag: "Wait", reason: "grace", afterMs: graceMs })
   if (facts.guard === "holds") return keepMonitored(facts, policy, hold("guard"))
   if (absence.kind === "absent") {

@@ -15,6 +15,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
+import { monotonicMs } from "../controller/Elapsed.ts"
 import type * as Backoff from "../controller/Backoff.ts"
 import * as Controller from "../controller/Controller.ts"
 import { makeAnswers } from "./messages/Answers.ts"
@@ -189,17 +190,18 @@ export const make = (given: Options) =>
         if (backlog === null || handler.handle === null) return Controller.Done
         const now = yield* Clock.currentTimeMillis
         const keys: Array<string> = []
-        while (now >= one.heldUntil && backlog.activeCount < options.storeConcurrency) {
+        const elapsed = yield* monotonicMs
+        while (elapsed >= one.heldUntil && backlog.activeCount < options.storeConcurrency) {
           const conversationId = backlog.take(now)
           if (conversationId === undefined) break
           keys.push(keyOf(one.storeId, conversationId))
         }
         yield* conversations.addAll(keys)
         if (backlog.size === 0 && backlog.activeCount === 0) one.backlog = null
-        const dueAt = backlog.nextDueAt()
+        const dueAt = backlog.nextDueAt(now)
         // With every slot taken, the end of an attempt is what brings the next turn.
         if (dueAt === undefined || backlog.activeCount >= options.storeConcurrency) return Controller.Done
-        return Controller.RequeueAfter(Math.max(dueAt, one.heldUntil) - now)
+        return Controller.RequeueAfter(Math.max(dueAt - now, one.heldUntil - elapsed))
       })
 
     const takeTurn = (

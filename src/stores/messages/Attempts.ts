@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import { monotonicMs } from "../../controller/Elapsed.ts"
 import type { Spans } from "../../telemetry/Tracing.ts"
 import type { OpenStore } from "../StoreDriver.ts"
 import type { Failures } from "./Failures.ts"
@@ -160,7 +161,7 @@ export const makeAttempts = (options: AttemptsOptions) => {
       if (outcome._tag === "Failed") {
         const { error } = outcome
         if (error.refused === true) {
-          one.heldUntil = now + (error.retryAfterMs ?? REFUSED_RETRY_MS)
+          one.heldUntil = (yield* monotonicMs) + (error.retryAfterMs ?? REFUSED_RETRY_MS)
           yield* record(one, { rows: [{ ...row, state: "pending", attempts: row.attempts - 1 }] })
           return false
         }

@@ -6,6 +6,10 @@ import type { LedgerRow } from "./MessageLedger.ts"
 
 const seqOf = (row: LedgerRow | undefined): number => row?.seq ?? 0
 
+/** When a message may be attempted. One that was put off in the future was so before the clock was set back: it is due. */
+const dueAt = (row: LedgerRow | undefined, now: number): number =>
+  row === undefined || row.at > now ? 0 : (row.nextAttemptAt ?? 0)
+
 export class Backlog {
   readonly #rows = new Map<string, LedgerRow>()
   /** Since when each open message has been known here: an attempt changes the row's own time. */
@@ -91,7 +95,7 @@ export class Backlog {
   /** Takes the next conversation whose oldest message is due, and sends it to the end of the line. */
   take(now: number): string | undefined {
     for (const [conversationId, ids] of this.#conversations) {
-      if (this.#active.has(conversationId) || (this.head(conversationId)?.nextAttemptAt ?? 0) > now) continue
+      if (this.#active.has(conversationId) || dueAt(this.head(conversationId), now) > now) continue
       this.#active.add(conversationId)
       this.#conversations.delete(conversationId)
       this.#conversations.set(conversationId, ids)
@@ -101,12 +105,12 @@ export class Backlog {
   }
 
   /** When the first of the conversations that could be taken is due; undefined when there is none. */
-  nextDueAt(): number | undefined {
+  nextDueAt(now: number): number | undefined {
     let earliest: number | undefined
     for (const conversationId of this.#conversations.keys()) {
       if (this.#active.has(conversationId)) continue
-      const dueAt = this.head(conversationId)?.nextAttemptAt ?? 0
-      if (earliest === undefined || dueAt < earliest) earliest = dueAt
+      const due = dueAt(this.head(conversationId), now)
+      if (earliest === undefined || due < earliest) earliest = due
     }
     return earliest
   }

@@ -41,7 +41,7 @@ export interface Followed {
   backlog: Backlog | null
   /** The history has been read to its end since the store was opened, connected, or left a commit unconfirmed. */
   isCaughtUp: boolean
-  /** No attempt is begun before this. */
+  /** No attempt is begun before this, on the monotonic clock. */
   heldUntil: number
   /** Since when a commit of ours waits for its confirmation. */
   unconfirmedSince: number | null

@@ -124,7 +124,8 @@ const specified = (facts: Facts, policy: Policy): Action => {
   if (wanted._tag !== "Absent") return repair ?? nothing
 
   const { kind, confirmations, since } = wanted.absence
-  const graceEnds = since + policy.removalGraceMs
+  // An absence that was noted in the future is long past: the clock was set back.
+  const graceEnds = since > now ? -Infinity : since + policy.removalGraceMs
   const mayAsk = kind === "absent"
   const obstacle = first(
     [kind === "absent" && confirmations < policy.removalConfirmations, { _tag: "Hold", reason: "evidence" }],
@@ -205,7 +206,8 @@ describe("decide", () => {
     it("never stops before the grace is over, and then does not wait for it any more", () => {
       forAll(factsWith({ desired: absent, owned: always }), (facts, policy, action) => {
         if (facts.desired._tag !== "Absent") return
-        const graceEnds = facts.desired.absence.since + policy.removalGraceMs
+        const { since } = facts.desired.absence
+        const graceEnds = since > facts.now ? -Infinity : since + policy.removalGraceMs
         if (facts.now < graceEnds) expect(action._tag).not.toBe("StopMonitoring")
         else expect(action).not.toMatchObject({ _tag: "Wait", reason: "grace" })
       })

@@ -58,9 +58,16 @@ describe("the backlog of a store", () => {
     backlog.put(row("a1", "a", 1, { nextAttemptAt: 50 }))
     backlog.put(row("b1", "b", 2, { nextAttemptAt: 20 }))
     expect(backlog.take(10)).toBeUndefined()
-    expect(backlog.nextDueAt()).toBe(20)
+    expect(backlog.nextDueAt(10)).toBe(20)
     expect(backlog.take(20)).toBe("b")
-    expect(backlog.nextDueAt()).toBe(50)
+    expect(backlog.nextDueAt(20)).toBe(50)
+  })
+
+  it("hands out at once what was put off before the clock was set back", () => {
+    const backlog = new Backlog()
+    backlog.put(row("a1", "a", 1, { at: 7_200_000, nextAttemptAt: 7_205_000 }))
+    expect(backlog.nextDueAt(10)).toBe(0)
+    expect(backlog.take(10)).toBe("a")
   })
 
   it("hands out everything once, in order within each conversation", () => {
