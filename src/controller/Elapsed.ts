@@ -31,6 +31,15 @@ export const timed = <A, E, R>(
   )
 
 /**
+ * Epoch milliseconds as they were when this is called, and from then on as far ahead as time has passed: for what compares
+ * many moments of one life. It differs from the wall clock by as much as that has been set meanwhile.
+ */
+export const steadyEpochMs = (clock: Clock.Clock): (() => number) => {
+  const offsetMs = clock.unsafeCurrentTimeMillis() - monotonicOf(clock)
+  return () => Math.round(monotonicOf(clock) + offsetMs)
+}
+
+/**
  * Milliseconds of wall time since something that was noted as `at`, for what people read and for what outlives the process.
  * Never negative: what lies in the future was noted before the clock was set back, and its age is not known.
  */

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Controller from "../controller/Controller.ts"
 import { letTurn } from "../controller/EventLoop.ts"
-import { ageMs, monotonicMsOf } from "../controller/Elapsed.ts"
+import { ageMs, monotonicMsOf, steadyEpochMs } from "../controller/Elapsed.ts"
 import * as Supervised from "../controller/Supervised.ts"
 import type { AddOptions, KeyView, Stats } from "../controller/WorkQueue.ts"
 import type { StoreOpenError } from "../stores/StoreDriver.ts"
@@ -178,11 +178,12 @@ export const make = (options: Options) =>
       () => clock.unsafeCurrentTimeMillis()
     )
     const startedAt = clock.unsafeCurrentTimeMillis()
+    const steadyNow = steadyEpochMs(clock)
     const convergence = Convergence.track(drift, freshnessAt, startedAt)
     /** Looks at a key again after its desired or its observed state may have changed. */
     const see = (id: string): void => {
       drift.update(id)
-      convergence.update(clock.unsafeCurrentTimeMillis())
+      convergence.update(steadyNow())
     }
     const statuses = new Map<string, Status.Remembered>()
     const blocked = new Map<string, Status.Blocked>()
@@ -472,7 +473,7 @@ export const make = (options: Options) =>
           drift.update(id)
           return true
         }),
-        Effect.sync(() => convergence.update(clock.unsafeCurrentTimeMillis()))
+        Effect.sync(() => convergence.update(steadyNow()))
       )
     )
 
@@ -597,7 +598,7 @@ export const make = (options: Options) =>
           () => Effect.sync(() => listeners.delete(listener))
         ),
       drift,
-      convergence: () => convergence.read(clock.unsafeCurrentTimeMillis()),
+      convergence: () => convergence.read(steadyNow()),
       isFresh: () => freshnessAt(clock.unsafeCurrentTimeMillis()).fresh,
       verdict: Effect.sync(due.verdict),
       approve,

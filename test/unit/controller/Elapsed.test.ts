@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
-import { isOver, stopwatch, timed } from "../../../src/controller/Elapsed.ts"
+import { isOver, steadyEpochMs, stopwatch, timed } from "../../../src/controller/Elapsed.ts"
 import { settableClock } from "../../support/SettableClock.ts"
 
 const HOUR_MS = 3_600_000
@@ -23,6 +23,19 @@ describe("elapsed time", () => {
         yield* TestClock.adjust("3 seconds")
         expect((yield* Fiber.join(fiber))[0]).toBe(3_000)
       }).pipe(Effect.withClock(clock))
+    })
+  )
+})
+
+describe("the steady epoch", () => {
+  it.effect("goes on with the time that passes, and not with a clock that is set", () =>
+    Effect.gen(function* () {
+      const { clock, set } = yield* settableClock
+      const now = steadyEpochMs(clock)
+      const before = now()
+      set(-2 * HOUR_MS)
+      yield* TestClock.adjust("7 seconds")
+      expect(now() - before).toBe(7_000)
     })
   )
 })

@@ -18,7 +18,9 @@ const state: Check = {
     verdict(
       healthy ? "ok" : "fail",
       healthy ? "can be written" : `cannot be written: ${error ?? "unknown why"}`,
-      "df -h and ls -ld of STORE_DATA_PATH: free the disk, or give the folder back; it is tried again by itself"
+      error?.includes("while this server runs") === true
+        ? "put the file back where it was, or restart the server (wso backup restore, where the file is lost)"
+        : "df -h and ls -ld of STORE_DATA_PATH: free the disk, or give the folder back; it is tried again by itself"
     ),
   weighs: { warn: "degraded", fail: "unhealthy" },
   incident: { kind: "storage-failing", severity: "critical", from: "fail", afterMs: MINUTE_MS },
