@@ -5,7 +5,35 @@ const foreignCode = [
   { file: "test/unit/stores/messages/ForeignCode.test.ts", name: "a module's handler" }
 ]
 
+const columns = [
+  { file: "test/unit/persistence/Column.test.ts", name: "a value in a column is read as it was written" }
+]
+
 export const messages = [
+  {
+    part: "messages",
+    title: "a fraction is bound as it is",
+    file: "src/persistence/Column.ts",
+    from: `const rounded = Math.round(value)`,
+    to: `const rounded = value`,
+    tests: columns
+  },
+  {
+    part: "messages",
+    title: "a text ends at its first NUL",
+    file: "src/persistence/Column.ts",
+    from: `/[\\0\\u0001\\ud800-\\udfff]/gu`,
+    to: `/[\\u0001\\ud800-\\udfff]/gu`,
+    tests: columns
+  },
+  {
+    part: "messages",
+    title: "a backoff is a fraction of a millisecond",
+    file: "src/controller/Backoff.ts",
+    from: `return Math.ceil(ceiling * (1 - policy.jitter * random))`,
+    to: `return ceiling * (1 - policy.jitter * random)`,
+    tests: [{ file: "test/unit/controller/Backoff.test.ts", name: "Backoff stays within the jitter" }]
+  },
   {
     part: "messages",
     title: "a team's module is called without a guard",

@@ -19,11 +19,12 @@ export const defaultPolicy: Policy = { baseMs: 1_000, maxMs: 300_000, jitter: 0.
 
 /**
  * The delay in milliseconds after the given number of consecutive failures (1 is the first), for a random number of
- * [0, 1). It lies within `jitter` below `baseMs * 2^(failures - 1)`, and never exceeds `maxMs`.
+ * [0, 1). It lies within `jitter` below `baseMs * 2^(failures - 1)`, never exceeds `maxMs`, and is whole: a time that is made
+ * of it is stored.
  */
 export const delayMs = (policy: Policy, failures: number, random: number): number => {
   const doublings = Math.max(0, failures - 1)
   // 2 ** 1024 is Infinity, which the minimum handles.
   const ceiling = Math.min(policy.maxMs, policy.baseMs * 2 ** doublings)
-  return ceiling * (1 - policy.jitter * random)
+  return Math.ceil(ceiling * (1 - policy.jitter * random))
 }

@@ -4,7 +4,8 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { Reply } from "../stores/messages/Message.ts"
 import { LedgerError, MessageLedger, type LedgerRow } from "../stores/messages/MessageLedger.ts"
-import { StateDatabase, type Value } from "./StateDatabase.ts"
+import * as Column from "./Column.ts"
+import { IN_MEMORY, StateDatabase, type Value } from "./StateDatabase.ts"
 
 const Row = Schema.Struct({
   store_id: Schema.String,
@@ -106,7 +107,7 @@ export const layer: Layer.Layer<MessageLedger, never, StateDatabase> = Layer.eff
     }
 
     return MessageLedger.of({
-      path: database.path,
+      path: database.path === IN_MEMORY ? null : database.path,
       knows: (storeId) => known.has(storeId),
       load: (storeId) =>
         reading("load", () => {
@@ -145,7 +146,7 @@ export const layer: Layer.Layer<MessageLedger, never, StateDatabase> = Layer.eff
             Row,
             "SELECT * FROM message WHERE store_id = ? AND message_id IN (SELECT value FROM json_each(?))",
             storeId,
-            JSON.stringify(messageIds)
+            Column.encodeList(messageIds)
           )
           return new Map(rows.map((row) => [row.message_id, rowOf(row)]))
         }),

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import { letTurn } from "../controller/EventLoop.ts"
 import { SnapshotStore, type Entry, type Snapshot } from "../workspaces/SnapshotStore.ts"
 import { knownFeatures } from "../workspaces/Workspace.ts"
+import * as Column from "./Column.ts"
 import { StateDatabase } from "./StateDatabase.ts"
 
 const Meta = Schema.Struct({
@@ -63,7 +64,7 @@ export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.eff
       if (gone.length > 0) {
         database.run(
           "DELETE FROM workspace WHERE store_id IN (SELECT value FROM json_each(?))",
-          JSON.stringify(gone)
+          Column.encodeList(gone)
         )
       }
       if (rows.length > 0) {
@@ -72,7 +73,7 @@ export const layer: Layer.Layer<SnapshotStore, never, StateDatabase> = Layer.eff
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
            ON CONFLICT (store_id) DO UPDATE SET absence_kind = excluded.absence_kind,
              absence_confirmations = excluded.absence_confirmations, absence_since = excluded.absence_since`,
-          JSON.stringify(rows)
+          Column.encodeRows(rows)
         )
       }
     }

@@ -8,6 +8,7 @@ import * as Supervised from "../controller/Supervised.ts"
 import { AuditRecord, GENESIS, hashOf, lastingEntry, verify } from "../orchestration/Audit.ts"
 import { MAX_TRANSITIONS, StateStore } from "../orchestration/StateStore.ts"
 import type { Transition } from "../orchestration/WorkspaceStatus.ts"
+import * as Column from "./Column.ts"
 import * as PersistenceMetrics from "./PersistenceMetrics.ts"
 import { StateDatabase, type Value } from "./StateDatabase.ts"
 
@@ -63,7 +64,7 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
       database.run(
         `INSERT INTO transition (store_id, at, type, message)
            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)`,
-        JSON.stringify(values)
+        Column.encodeRows(values)
       )
       database.run(
         `DELETE FROM transition WHERE id IN (
@@ -71,7 +72,7 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
              SELECT id, row_number() OVER (PARTITION BY store_id ORDER BY id DESC) AS place FROM transition
              WHERE store_id IN (SELECT value FROM json_each(?))
            ) WHERE place > ?)`,
-        JSON.stringify([...new Set(rows.map(({ storeId }) => storeId))]),
+        Column.encodeList([...new Set(rows.map(({ storeId }) => storeId))]),
         MAX_TRANSITIONS
       )
     }

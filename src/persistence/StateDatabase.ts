@@ -11,6 +11,8 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { existsSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import * as Column from "./Column.ts"
+import type { Value } from "./Column.ts"
 import { migrations } from "./migrations.ts"
 import * as Supervised from "../controller/Supervised.ts"
 import * as PersistenceMetrics from "./PersistenceMetrics.ts"
@@ -34,7 +36,7 @@ export class StateError extends Schema.TaggedError<StateError>()("StateError", {
   }
 }
 
-export type Value = string | number | null
+export type { Value } from "./Column.ts"
 
 export class StateDatabase extends Context.Tag("workspace-orchestrator/persistence/StateDatabase")<
   StateDatabase,
@@ -205,6 +207,55 @@ const open = (path: string) =>
     )
   )
 
+/** The service over an open database. `lost` says why nothing may be written to it, if so. */
+const over = (path: string, database: Database.Database, lost: () => string | null) => {
+  const statements = new Map<string, Database.Statement>()
+  const prepared = (sql: string): Database.Statement => {
+    const known = statements.get(sql)
+    if (known !== undefined) return known
+    const statement = database.prepare(sql)
+    statements.set(sql, statement)
+    return statement
+  }
+  const requireFiles = (): void => {
+    const reason = lost()
+    if (reason !== null) throw new Error(reason)
+  }
+  let lastError: string | null = null
+  return StateDatabase.of({
+    path,
+    all: (sql, ...values) => prepared(sql).all(values.map(Column.encode)).map(Column.decodeRow),
+    run: (sql, ...values) => {
+      requireFiles()
+      prepared(sql).run(values.map(Column.encode))
+    },
+    transaction: (body) => {
+      requireFiles()
+      return atomically(database, body)
+    },
+    attempt: (name, write) =>
+      Effect.try({ try: write, catch: messageOf }).pipe(
+        Effect.matchEffect({
+          onSuccess: () =>
+            Effect.sync(() => {
+              lastError = null
+            }),
+          onFailure: (message) => {
+            lastError = message
+            PersistenceMetrics.writeFailed(name)
+            return Effect.logError("state.write_failed").pipe(
+              Effect.annotateLogs({ write: name, path, error: message })
+            )
+          }
+        })
+      ),
+    lastError: () => lost() ?? lastError
+  })
+}
+
+const opened = (path: string) =>
+  Effect.acquireRelease(open(path), (database) => Effect.sync(() => database.close()))
+
 const make = (folder: string) =>
   Effect.gen(function* () {
     const path = join(folder, STATE_FILE)
@@ -214,22 +265,10 @@ const make = (folder: string) =>
     })
     yield* StateFiles.logCorrected(corrected)
     yield* lock(folder, path)
-    const database = yield* Effect.acquireRelease(open(path), (opened) => Effect.sync(() => opened.close()))
-    const statements = new Map<string, Database.Statement>()
-    const prepared = (sql: string): Database.Statement => {
-      const known = statements.get(sql)
-      if (known !== undefined) return known
-      const statement = database.prepare(sql)
-      statements.set(sql, statement)
-      return statement
-    }
+    const database = yield* opened(path)
     StateFiles.close(folder)
-    let lastError: string | null = null
     /** Why nothing is written: what is open is not what the path names, and would be lost with the next start. */
     let lost: string | null = null
-    const requireFiles = (): void => {
-      if (lost !== null) throw new Error(lost)
-    }
     const files = StateFiles.watch(filesOf(folder))
     const lookAtFiles = Effect.gen(function* () {
       const gone = files.look()
@@ -260,35 +299,7 @@ const make = (folder: string) =>
       "state-files",
       Effect.zipRight(lookAtFiles, lookAtLock).pipe(Effect.delay(WATCH_EVERY), Effect.forever)
     )
-    return StateDatabase.of({
-      path,
-      all: (sql, ...values) => prepared(sql).all(...values),
-      run: (sql, ...values) => {
-        requireFiles()
-        prepared(sql).run(...values)
-      },
-      transaction: (body) => {
-        requireFiles()
-        return atomically(database, body)
-      },
-      attempt: (name, write) =>
-        Effect.try({ try: write, catch: messageOf }).pipe(
-          Effect.matchEffect({
-            onSuccess: () =>
-              Effect.sync(() => {
-                lastError = null
-              }),
-            onFailure: (message) => {
-              lastError = message
-              PersistenceMetrics.writeFailed(name)
-              return Effect.logError("state.write_failed").pipe(
-                Effect.annotateLogs({ write: name, path, error: message })
-              )
-            }
-          })
-        ),
-      lastError: () => lost ?? lastError
-    })
+    return over(path, database, () => lost)
   })
 
 /** What the state below `folder` consists of: the database, and what SQLite keeps beside it. */
@@ -300,3 +311,14 @@ export const filesOf = (folder: string): readonly [string, string, string] => {
 /** Opens the state below `folder`; fails when another process has it, or when it is newer than this program. */
 export const layer = (folder: string): Layer.Layer<StateDatabase, StateError> =>
   Layer.scoped(StateDatabase, make(folder))
+
+/** SQLite's name of a database that ends with its connection. */
+export const IN_MEMORY = ":memory:"
+
+/** The same database without a file: it refuses what the real one refuses, and forgets everything at its end. */
+export const layerMemory: Layer.Layer<StateDatabase> = Layer.orDie(
+  Layer.scoped(
+    StateDatabase,
+    Effect.map(opened(IN_MEMORY), (database) => over(IN_MEMORY, database, () => null))
+  )
+)

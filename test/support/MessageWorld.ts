@@ -17,6 +17,7 @@ import {
 import * as MessageLedger from "../../src/stores/messages/MessageLedger.ts"
 import * as StoreManager from "../../src/stores/StoreManager.ts"
 import { eventNames } from "../../src/stores/workspaceEvents.ts"
+import { ledgerInMemory } from "./State.ts"
 
 type Ledger = Context.Tag.Service<typeof MessageLedger.MessageLedger>
 
@@ -26,8 +27,9 @@ export interface Durable {
   readonly ledger: Ledger
 }
 
+/** The ledger's database is not closed: it ends with the test's process. */
 export const makeDurable = Effect.map(
-  Effect.scoped(Layer.build(MessageLedger.layerMemory)),
+  Effect.flatMap(Scope.make(), (forever) => Layer.buildWithScope(Layer.fresh(ledgerInMemory), forever)),
   (context): Durable => ({
     backend: makeMemoryBackend(),
     ledger: Context.get(context, MessageLedger.MessageLedger)

@@ -19,12 +19,12 @@ import * as EventProcessor from "../../src/stores/EventProcessor.ts"
 import { makeMemoryBackend } from "../../src/stores/MemoryBackend.ts"
 import * as MemoryDriver from "../../src/stores/MemoryDriver.ts"
 import * as MessageHandler from "../../src/stores/messages/MessageHandler.ts"
-import * as MessageLedger from "../../src/stores/messages/MessageLedger.ts"
 import { StoreDriver } from "../../src/stores/StoreDriver.ts"
 import * as StoreManager from "../../src/stores/StoreManager.ts"
 import * as DesiredState from "../../src/workspaces/DesiredState.ts"
 import * as SnapshotStore from "../../src/workspaces/SnapshotStore.ts"
 import { makeFakeDirectory } from "./FakeDirectory.ts"
+import { ledgerInMemory } from "./State.ts"
 
 export interface WorldOptions {
   /** Where the state is kept; in memory when absent. */
@@ -118,7 +118,7 @@ export const makeWorld = (options: WorldOptions = {}) => {
         ),
         Layer.provideMerge(WorkspaceOrchestrator.layer),
         Layer.provideMerge(EventProcessor.layer({ shutdownGraceMs: 1_000 })),
-        Layer.provide([MessageHandler.layerNone, MessageLedger.layerMemory]),
+        Layer.provide([MessageHandler.layerNone, ledgerInMemory]),
         Layer.provideMerge(StoreManager.layer({ openTimeoutMs: 30_000 })),
         Layer.provideMerge(
           DesiredState.layer({

@@ -6,8 +6,7 @@
  * A repository without judgement; its one user is the event processor.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Cursor } from "../StoreDriver.ts"
 import type { Reply } from "./Message.ts"
@@ -120,9 +119,6 @@ export class MessageLedger extends Context.Tag("workspace-orchestrator/stores/Me
   }
 >() {}
 
-const openStates: ReadonlySet<MessageState> = new Set(["pending", "handling", "handled"])
-const bySeq = (one: LedgerRow, other: LedgerRow): number => (one.seq ?? 0) - (other.seq ?? 0)
-
 /** The head after a change. */
 export const changedHead = (head: LedgerHead, change: LedgerChange): LedgerHead => ({
   cursor: change.position === undefined ? head.cursor : change.position.cursor,
@@ -131,61 +127,3 @@ export const changedHead = (head: LedgerHead, change: LedgerChange): LedgerHead 
   processed: head.processed + (change.processed ?? 0),
   lastUserMessageAt: change.lastUserMessageAt ?? head.lastUserMessageAt
 })
-
-const makeMemory = (): (typeof MessageLedger)["Service"] => {
-  const stores = new Map<string, { head: LedgerHead; readonly rows: Map<string, LedgerRow> }>()
-  return {
-    path: null,
-    knows: (storeId) => stores.has(storeId),
-    load: (storeId) =>
-      Effect.sync(() => {
-        const known = stores.get(storeId)
-        if (known === undefined) return undefined
-        const rows = [...known.rows.values()]
-        return {
-          head: known.head,
-          open: rows.filter(({ state }) => openStates.has(state)).sort(bySeq),
-          parked: rows.filter(({ state }) => state === "parked").length,
-          lastSeq: rows.reduce((last, { seq }) => Math.max(last, seq ?? 0), 0)
-        }
-      }),
-    find: (storeId, messageIds) =>
-      Effect.sync(() => {
-        const rows = stores.get(storeId)?.rows
-        const found = messageIds.flatMap((id) => rows?.get(id) ?? [])
-        return new Map(found.map((row) => [row.messageId, row]))
-      }),
-    write: (storeId, change) =>
-      Effect.sync(() => {
-        const known = stores.get(storeId) ?? { head: emptyHead, rows: new Map<string, LedgerRow>() }
-        stores.set(storeId, known)
-        known.head = changedHead(known.head, change)
-        for (const row of change.rows) known.rows.set(row.messageId, row)
-      }),
-    parked: ({ after, limit, storeId }) =>
-      Effect.sync(() =>
-        [...stores]
-          .filter(([id]) => storeId === null || id === storeId)
-          .flatMap(([id, { rows }]) => [...rows.values()].map((row) => ({ ...row, storeId: id })))
-          .filter(({ state }) => state === "parked")
-          .sort((one, other) => compare(one, other))
-          .filter((row) => after === null || compare(row, after) > 0)
-          .slice(0, limit)
-      ),
-    prune: (storeId, keep) =>
-      Effect.sync(() => {
-        const rows = stores.get(storeId)?.rows
-        const done = [...(rows?.values() ?? [])].filter(({ seq, state }) => state === "done" && seq !== null)
-        for (const { messageId } of done.sort(bySeq).slice(0, -keep)) rows?.delete(messageId)
-      }),
-    forget: (storeId) => Effect.sync(() => void stores.delete(storeId))
-  }
-}
-
-type Place = { readonly storeId: string; readonly messageId: string }
-const order = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
-const compare = (one: Place, other: Place): number =>
-  order(one.storeId, other.storeId) || order(one.messageId, other.messageId)
-
-/** Remembers nothing beyond the process. */
-export const layerMemory: Layer.Layer<MessageLedger> = Layer.sync(MessageLedger, makeMemory)

@@ -1,4 +1,4 @@
-/** The same of both ledgers: in memory, and in SQLite over a restart. */
+/** The same of the ledger without a file, as the other tests use it, and over a restart. */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -7,7 +7,8 @@ import * as Layer from "effect/Layer"
 import { afterAll, describe, expect, it } from "vitest"
 import * as SqliteMessageLedger from "../../../src/persistence/SqliteMessageLedger.ts"
 import * as StateDatabase from "../../../src/persistence/StateDatabase.ts"
-import { layerMemory, type LedgerRow, MessageLedger } from "../../../src/stores/messages/MessageLedger.ts"
+import { type LedgerRow, MessageLedger } from "../../../src/stores/messages/MessageLedger.ts"
+import { ledgerInMemory } from "../../support/State.ts"
 
 const folders: Array<string> = []
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))))
@@ -31,7 +32,7 @@ const row = (messageId: string, seq: number | null, fields: Partial<LedgerRow> =
 })
 
 const kinds = [
-  ["in memory", () => Promise.resolve(layerMemory)],
+  ["in memory", () => Promise.resolve(Layer.fresh(ledgerInMemory))],
   [
     "in SQLite",
     async () => {

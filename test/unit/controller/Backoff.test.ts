@@ -26,6 +26,7 @@ describe("Backoff", () => {
         expect(ceiling).toBeLessThanOrEqual(policy.maxMs)
         expect(delay).toBeLessThanOrEqual(ceiling)
         expect(delay).toBeGreaterThanOrEqual(ceiling * (1 - policy.jitter) - 1e-6)
+        expect(Number.isSafeInteger(delay)).toBe(true)
       })
     )
   })

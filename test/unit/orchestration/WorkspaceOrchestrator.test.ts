@@ -12,8 +12,8 @@ import * as EventProcessor from "../../../src/stores/EventProcessor.ts"
 import { makeMemoryBackend } from "../../../src/stores/MemoryBackend.ts"
 import * as MemoryDriver from "../../../src/stores/MemoryDriver.ts"
 import * as MessageHandler from "../../../src/stores/messages/MessageHandler.ts"
-import * as MessageLedger from "../../../src/stores/messages/MessageLedger.ts"
 import * as StoreManager from "../../../src/stores/StoreManager.ts"
+import { ledgerInMemory } from "../../support/State.ts"
 
 /** The real parts over stores in memory; `calls` has what the orchestrator asks of them, in order. */
 const makeParts = () => {
@@ -40,7 +40,7 @@ const makeParts = () => {
     })
   ).pipe(
     Layer.provide(EventProcessor.layer({ shutdownGraceMs: 0 })),
-    Layer.provide([MessageHandler.layerNone, MessageLedger.layerMemory]),
+    Layer.provide([MessageHandler.layerNone, ledgerInMemory]),
     Layer.provide(StoreManager.layer({ openTimeoutMs: 1_000 })),
     Layer.provide(MemoryDriver.layer({ openMs: 0, backend }))
   )

@@ -129,5 +129,5 @@ describe("every user message", () => {
       }),
       { numRuns: 12 }
     )
-  })
+  }, 60_000)
 })
