@@ -22,8 +22,8 @@ export const messages = [
     part: "messages",
     title: "a text ends at its first NUL",
     file: "src/persistence/Column.ts",
-    from: `/[\\0\\u0001\\ud800-\\udfff]/gu`,
-    to: `/[\\u0001\\ud800-\\udfff]/gu`,
+    from: `/[\\0\\ue000\\ud800-\\udfff]/gu`,
+    to: `/[\\ue000\\ud800-\\udfff]/gu`,
     tests: columns
   },
   {

@@ -20,11 +20,11 @@ export class NotStorable extends Schema.TaggedError<NotStorable>()("NotStorable"
   }
 }
 
-/** The escape character, followed by four hex digits of a UTF-16 code unit. */
-const ESCAPE = "\u0001"
+/** A character of the private use area, followed by four hex digits of a UTF-16 code unit. */
+const ESCAPE = "\ue000"
 /** With the `u` flag a surrogate pair is one code point, so that this finds surrogates without a partner only. */
-const UNSTORABLE = /[\0\u0001\ud800-\udfff]/gu
-const ESCAPED = /\u0001([0-9a-f]{4})/g
+const UNSTORABLE = /[\0\ue000\ud800-\udfff]/gu
+const ESCAPED = /\ue000([0-9a-f]{4})/g
 
 /** Escapes what SQLite would not give back. The ordinary text is the same string. */
 export const encodeText = (text: string): string =>

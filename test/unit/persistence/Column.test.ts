@@ -6,7 +6,7 @@ import * as StateDatabase from "../../../src/persistence/StateDatabase.ts"
 
 /** Any UTF-16 code units at all: NUL, lone surrogates and the escape character are among them often. */
 const texts = fc
-  .array(fc.oneof(fc.constantFrom(0, 1, 0xd800, 0xdfff, 0x30), fc.integer({ min: 0, max: 0xffff })), {
+  .array(fc.oneof(fc.constantFrom(0, 0xe000, 0xd800, 0xdfff, 0x30), fc.integer({ min: 0, max: 0xffff })), {
     maxLength: 20
   })
   .map((units) => String.fromCharCode(...units))
