@@ -47,12 +47,15 @@ export const whole = (value: number): number => {
 export const encode = (value: Value): Value =>
   typeof value === "number" ? whole(value) : typeof value === "string" ? encodeText(value) : value
 
+/** JSON whose values are escaped already: what is bound next must not escape their escape character again. */
+const jsonOf = (value: unknown): string => JSON.stringify(value).replaceAll(ESCAPE, "\\ue000")
+
 /** Rows for `json_each`, whose values are bound like any other. */
 export const encodeRows = (rows: ReadonlyArray<ReadonlyArray<Value>>): string =>
-  JSON.stringify(rows.map((row) => row.map(encode)))
+  jsonOf(rows.map((row) => row.map(encode)))
 
 /** A list for `json_each`. */
-export const encodeList = (values: ReadonlyArray<Value>): string => JSON.stringify(values.map(encode))
+export const encodeList = (values: ReadonlyArray<Value>): string => jsonOf(values.map(encode))
 
 /** A row as it was written. */
 export const decodeRow = (row: unknown): unknown => {
