@@ -428,6 +428,30 @@ export const variables = {
     "600000",
     "The rolling window in which the removal guard counts removals."
   ),
+  removalGuardAbsenceMin: withDefault(
+    "REMOVAL_GUARD_ABSENCE_MIN",
+    wholeNumber(0, 1_000_000),
+    "3",
+    "So many workspaces that are only missing from lists may be removed in a window, however small the set is: a few people leave at a time. What comes above is held until an operator decides."
+  ),
+  removalGuardAbsencePercent: withDefault(
+    "REMOVAL_GUARD_ABSENCE_PERCENT",
+    wholeNumber(0, 100),
+    "20",
+    "The same as a part of the set; the larger of the two counts. An incomplete list looks like many absences, so that this is narrow."
+  ),
+  removalGuardDeleteMin: withDefault(
+    "REMOVAL_GUARD_DELETE_MIN",
+    wholeNumber(0, 1_000_000),
+    "10",
+    "So many removals of all kinds may happen in a window where the changes feed names the deletions: they are wishes, and still a defect of the Auth Worker can delete too many."
+  ),
+  removalGuardDeletePercent: withDefault(
+    "REMOVAL_GUARD_DELETE_PERCENT",
+    wholeNumber(0, 100),
+    "50",
+    "The same as a part of the set; the larger of the two counts, and never less than what is allowed by absence."
+  ),
   storeDataRetentionMs: withDefault(
     "STORE_DATA_RETENTION_MS",
     milliseconds(0, 10 * YEAR_MS),
@@ -666,6 +690,10 @@ export interface ServerConfig {
   readonly removalConfirmations: number
   readonly removalGraceMs: number
   readonly removalGuardWindowMs: number
+  readonly removalGuardAbsenceMin: number
+  readonly removalGuardAbsencePercent: number
+  readonly removalGuardDeleteMin: number
+  readonly removalGuardDeletePercent: number
   readonly storeDataRetentionMs: number
   readonly stateBackupKeep: number
   readonly shutdownGraceMs: number
@@ -1103,6 +1131,10 @@ export const loadConfig = Effect.fnUntraced(function* (
       removalConfirmations: of(variables.removalConfirmations),
       removalGraceMs: of(variables.removalGraceMs),
       removalGuardWindowMs: of(variables.removalGuardWindowMs),
+      removalGuardAbsenceMin: of(variables.removalGuardAbsenceMin),
+      removalGuardAbsencePercent: of(variables.removalGuardAbsencePercent),
+      removalGuardDeleteMin: of(variables.removalGuardDeleteMin),
+      removalGuardDeletePercent: of(variables.removalGuardDeletePercent),
       storeDataRetentionMs: of(variables.storeDataRetentionMs),
       stateBackupKeep: of(variables.stateBackupKeep),
       shutdownGraceMs: of(variables.shutdownGraceMs),

@@ -30,7 +30,6 @@ import * as MessageAdministration from "./orchestration/MessageAdministration.ts
 import * as OperationsLayer from "./orchestration/OperationsLayer.ts"
 import * as OrchestrationMetrics from "./orchestration/OrchestrationMetrics.ts"
 import * as Pauses from "./orchestration/Pauses.ts"
-import { defaultLimits } from "./orchestration/RemovalGuard.ts"
 import * as ReportsLayer from "./orchestration/ReportsLayer.ts"
 import * as WorkspaceController from "./orchestration/WorkspaceController.ts"
 import * as WorkspaceOrchestrator from "./orchestration/WorkspaceOrchestrator.ts"
@@ -277,7 +276,15 @@ export const layer = (config: ServerConfig) =>
               flappingBaseMs: FLAPPING_BASE_MS,
               flappingMaxMs: Math.min(FLAPPING_MAX_MS, intervalMs)
             },
-            guard: { windowMs: config.removalGuardWindowMs, ...defaultLimits },
+            guard: {
+              windowMs: config.removalGuardWindowMs,
+              alwaysAllowed: config.removalGuardAbsenceMin,
+              allowedRatio: config.removalGuardAbsencePercent / 100,
+              deletes: {
+                alwaysAllowed: config.removalGuardDeleteMin,
+                allowedRatio: config.removalGuardDeletePercent / 100
+              }
+            },
             concurrency: config.provisionConcurrency,
             reconcileTimeoutMs: config.storeConnectionTimeoutMs + RECONCILE_OVERHEAD_MS,
             shutdownGraceMs: config.shutdownGraceMs * DRAIN_QUEUE_SHARE,

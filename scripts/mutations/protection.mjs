@@ -55,5 +55,65 @@ export const protection = [
     from: `!all.has(name) && name.length >= MIN_LENGTH`,
     to: `false`,
     tests: test("unit/config", "the configuration what is probably not meant")
+  },
+  {
+    part: "guard",
+    title: "what is held goes when the window has passed",
+    file: "src/orchestration/DueRemovals.ts",
+    from: `if (heldDue === 0 && verdict.reason === null) return verdict`,
+    to: `if (verdict.reason === null) return verdict`,
+    tests: test("unit/orchestration/Operators", "what the guard holds stays held")
+  },
+  {
+    part: "guard",
+    title: "an approval takes the hold away",
+    file: "src/orchestration/DueRemovals.ts",
+    from: `        put(id, stateOf(id))
+      }
+    },
+    reject`,
+    to: `        put(id, stateOf(id))
+        release(id)
+      }
+    },
+    reject`,
+    tests: test("unit/orchestration/Operators", "what the guard holds is held again")
+  },
+  {
+    part: "guard",
+    title: "a rejection is about any evidence to come",
+    file: "src/orchestration/DueRemovals.ts",
+    from: `if (rejected.delete(id)) changed.add(id)`,
+    to: ``,
+    also: {
+      file: "src/orchestration/DueRemovals.ts",
+      from: `what.absence.kind === found.kind && what.absence.since <= found.rejectedAt`,
+      to: `found.rejectedAt >= 0`
+    },
+    tests: test("unit/orchestration/Operators", "what the guard holds is judged afresh")
+  },
+  {
+    part: "guard",
+    title: "absences have the allowance of deletions",
+    file: "src/orchestration/RemovalGuard.ts",
+    from: `due.unexplained + recent.unexplained > limit`,
+    to: `due.unexplained + recent.unexplained > deleteLimit`,
+    tests: test("unit/orchestration/RemovalGuard", "the two allowances")
+  },
+  {
+    part: "state",
+    title: "a lockdown stands though it could not be written",
+    file: "src/persistence/SqliteStateStore.ts",
+    from: `isWritten ? Effect.void`,
+    to: `true ? Effect.void`,
+    tests: test("integration/persistence/StateStore", "the state in SQLite, on a full disk")
+  },
+  {
+    part: "state",
+    title: "an audit record that cannot be written is dropped",
+    file: "src/persistence/SqliteStateStore.ts",
+    from: `unrecorded = unrecorded.slice(done)`,
+    to: `unrecorded = []`,
+    tests: test("integration/persistence/StateStore", "the state in SQLite, on a full disk")
   }
 ]

@@ -11,7 +11,7 @@ import { backup } from "./commands/Backup.ts"
 import { bundle } from "./commands/Bundle.ts"
 import { chatops } from "./commands/ChatOps.ts"
 import { config } from "./commands/Configuration.ts"
-import { approve, resume, suspend } from "./commands/Control.ts"
+import { approve, reject, resume, suspend } from "./commands/Control.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { events } from "./commands/Events.ts"
 import { incidents, notify } from "./commands/Incidents.ts"
@@ -43,6 +43,7 @@ const root = Command.make("wso").pipe(
     suspend,
     resume,
     approve,
+    reject,
     queue,
     stuck,
     circuits,

@@ -11,6 +11,8 @@ export const summaries = {
     "Compare with the source of truth now: everything, or one workspace. Exit code 1 if something failed or is held.",
   suspend: "Pause the loop, or one workspace.",
   resume: "Resume the loop, or one workspace.",
+  reject:
+    "Keep the workspaces of exactly this held plan, until there is newer evidence. Exit code 5 if it has changed.",
   approve: "Let the removals of exactly this held plan pass the guard. Exit code 5 if it has changed.",
   queue: "What is being worked on, and what waits.",
   stuck: "What has been out of place for long. Exit code 1 if there is anything.",

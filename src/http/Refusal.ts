@@ -37,6 +37,13 @@ export const methodNotAllowed = (allow: ReadonlyArray<string>): Refusal =>
     headers: { allow: allow.join(", ") }
   })
 
+/** The state could not be written, so what was asked for has not been done. */
+export const stateUnavailable = new Refusal({
+  status: 503,
+  code: "STATE_UNAVAILABLE",
+  message: "The server's own state cannot be read or written, so nothing was changed: see GET /health/db."
+})
+
 export const internal = new Refusal({
   status: 500,
   code: "INTERNAL",

@@ -12,7 +12,7 @@ import type { View } from "./checks/Check.ts"
 import type { CheckView } from "./checks/Checks.ts"
 import type { FeedEvent } from "./EventFeed.ts"
 import type { Actor, NudgeOutcome, ReconcilerDisabled } from "./Operations.ts"
-import type { AuditQuery } from "./StateStore.ts"
+import type { AuditQuery, StateWriteFailed } from "./StateStore.ts"
 import type { DesiredView } from "./Views.ts"
 
 /** No workspace of this id is known: the directory does not have it, STORE_IDS does not name it, and no store is open. */
@@ -91,6 +91,24 @@ export interface Explanation {
   }>
 }
 
+/** A workspace about which nothing is done although it differs. The times are ISO 8601. */
+export interface HeldView {
+  readonly storeId: string
+  readonly reason: string
+  /** What speaks for its removal; null where it is not about a removal. */
+  readonly evidence?: "deleted" | "absent" | null
+  readonly evidenceSince?: string | null
+  /** Who deleted it and when, where the changes feed says so. */
+  readonly deletedBy?: string | null
+  readonly deletedAt?: string | null
+  readonly lastActivityAt?: string | null
+  /** Since when the guard holds it, or since when its removal is rejected and by whom. */
+  readonly heldSince?: string | null
+  readonly rejectedBy?: string | null
+  /** What ends the hold, in plain words. */
+  readonly endsWhen?: string
+}
+
 /** What would be done now. Lists are cut at 1,000; the counts are exact. */
 export interface Plan {
   readonly desired: DesiredView
@@ -103,7 +121,7 @@ export interface Plan {
   }
   readonly add: ReadonlyArray<{ readonly storeId: string; readonly because: string }>
   readonly remove: ReadonlyArray<{ readonly storeId: string; readonly because: string }>
-  readonly held: ReadonlyArray<{ readonly storeId: string; readonly reason: string }>
+  readonly held: ReadonlyArray<HeldView>
   readonly waiting: ReadonlyArray<{
     readonly storeId: string
     readonly reason: string
@@ -115,6 +133,8 @@ export interface Plan {
     readonly planHash: string | null
     readonly storeIds: ReadonlyArray<string>
     readonly limit: number
+    /** How many removals of all kinds a window allows; `limit` is that of removals by absence alone. */
+    readonly deleteLimit?: number
     readonly recentRemovals: number
   }
   readonly paused: ReadonlyArray<PauseView>
@@ -228,7 +248,18 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
     readonly approve: (
       planHash: string,
       actor: Actor
-    ) => Effect.Effect<{ readonly planHash: string; readonly storeIds: ReadonlyArray<string> }, PlanMismatch>
+    ) => Effect.Effect<
+      { readonly planHash: string; readonly storeIds: ReadonlyArray<string> },
+      PlanMismatch | StateWriteFailed
+    >
+    /** Keeps the workspaces of exactly the held plan of this hash, until there is newer evidence about them. */
+    readonly reject: (
+      planHash: string,
+      actor: Actor
+    ) => Effect.Effect<
+      { readonly planHash: string; readonly storeIds: ReadonlyArray<string> },
+      PlanMismatch | StateWriteFailed
+    >
     /** Pauses the loop, or one workspace. A pause that stands already is replaced. */
     readonly pause: (
       request: {
@@ -238,18 +269,24 @@ export class Administration extends Context.Tag("workspace-orchestrator/orchestr
       },
       actor: Actor,
       which?: Which
-    ) => Effect.Effect<PauseView, UnknownWorkspace>
+    ) => Effect.Effect<PauseView, UnknownWorkspace | StateWriteFailed>
     /** Ends a pause and looks at everything again, slowly at first. False: nothing was paused. */
-    readonly resume: (storeId: string | null, actor: Actor) => Effect.Effect<boolean, UnknownWorkspace>
+    readonly resume: (
+      storeId: string | null,
+      actor: Actor
+    ) => Effect.Effect<boolean, UnknownWorkspace | StateWriteFailed>
     /** Null while nothing is locked down. */
     readonly lockdown: () => LockdownView | null
     /** Locks every mutating call but the lifting; one that stands is left as it is. */
     readonly lockDown: (
       reason: string,
       actor: Actor
-    ) => Effect.Effect<{ readonly isNew: boolean; readonly lockdown: LockdownView }>
+    ) => Effect.Effect<{ readonly isNew: boolean; readonly lockdown: LockdownView }, StateWriteFailed>
     /** Lifts the lockdown, answers it, and begins a run of the whole loop; null: there was none. */
-    readonly liftLockdown: (reason: string, actor: Actor) => Effect.Effect<LockdownView | null>
+    readonly liftLockdown: (
+      reason: string,
+      actor: Actor
+    ) => Effect.Effect<LockdownView | null, StateWriteFailed>
     readonly audit: (query: AuditQuery) => Effect.Effect<ReadonlyArray<AuditRecord>>
     readonly verifyAudit: Effect.Effect<Verification>
     readonly queue: Effect.Effect<QueueView>

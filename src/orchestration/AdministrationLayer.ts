@@ -16,6 +16,7 @@ import {
   UnknownBreaker,
   UnknownWorkspace,
   type BreakerView,
+  type HeldView,
   type LockdownView,
   type PauseView,
   type Plan,
@@ -25,14 +26,16 @@ import {
 import type { AuditEntry } from "./Audit.ts"
 import { Checks, type Snapshot, unwellIn, viewOf } from "./checks/Checks.ts"
 import { SOURCE_BREAKER, sourceNextStep } from "./checks/rows/source.ts"
+import type { HoldReason } from "./decide.ts"
 import { EventFeed } from "./EventFeed.ts"
 import { blockers, summarize, type ServerSituation, type Situation, unsupportedSummary } from "./Explain.ts"
 import { Lockdown } from "./Lockdown.ts"
 import { Operations, ReconcilerDisabled, type Actor } from "./Operations.ts"
 import { Pauses } from "./Pauses.ts"
+import type { Verdict } from "./RemovalGuard.ts"
 import * as SelfTest from "./SelfTest.ts"
 import * as StateMetrics from "./StateMetrics.ts"
-import { StateStore, type LockdownState, type Pause } from "./StateStore.ts"
+import { StateStore, type LockdownState, type Pause, type StateWriteFailed } from "./StateStore.ts"
 import { iso } from "./StoreRows.ts"
 import type { DesiredView } from "./Views.ts"
 import { WorkspaceController } from "./WorkspaceController.ts"
@@ -218,9 +221,16 @@ export const make = (options: Options) =>
                 why:
                   verdict.reason === "everything"
                     ? "nothing would be left"
-                    : `${verdict.plan.storeIds.length + verdict.recent} removals exceed the ${verdict.limit} that a window allows`
+                    : "too many were to be removed within one window",
+                since: controller.heldSince(storeId)?.since ?? now
               }
             : null,
+          rejection: controller.rejection(storeId) ?? null,
+          deleted:
+            what._tag === "Absent" && what.absence.kind === "deleted"
+              ? { by: what.absence.deletedBy ?? null, at: what.absence.deletedAt ?? null }
+              : null,
+          lastActivityAt: manager.view(storeId)?.lastActivity ?? null,
           waiting,
           sourceDisagrees: blockedReason === "source-disagrees",
           lastError: status.lastError,
@@ -321,6 +331,45 @@ export const make = (options: Options) =>
         }
       })
 
+    const endOfHold = (storeId: string, reason: HoldReason, verdict: Verdict): string => {
+      switch (reason) {
+        case "guard": {
+          const hash = verdict.plan?.hash ?? "<hash>"
+          return `wso approve ${hash} stops it, wso reject ${hash} keeps it, or it comes back; time alone ends nothing`
+        }
+        case "rejected":
+          return "it comes back, or the source has newer evidence of its removal"
+        case "paused":
+          return `wso resume ${storeId}, or the end of the pause`
+        case "evidence":
+          return "another complete list without it, or one with it"
+        case "source-disagrees":
+          return "the source's list and its answer by id agree"
+        case "no-evidence":
+          return "the source speaks of it"
+      }
+    }
+
+    const heldView = (storeId: string, reason: HoldReason, verdict: Verdict): HeldView => {
+      const what = desired.get(storeId)
+      if (what._tag !== "Absent") return { storeId, reason, endsWhen: endOfHold(storeId, reason, verdict) }
+      const { absence } = what
+      const rejection = reason === "rejected" ? controller.rejection(storeId) : undefined
+      const since = rejection?.rejectedAt ?? controller.heldSince(storeId)?.since ?? null
+      return {
+        storeId,
+        reason,
+        evidence: absence.kind,
+        evidenceSince: iso(absence.since),
+        deletedBy: absence.deletedBy ?? null,
+        deletedAt: iso(absence.deletedAt ?? null),
+        lastActivityAt: iso(manager.view(storeId)?.lastActivity ?? null),
+        heldSince: iso(since),
+        rejectedBy: rejection?.actor ?? null,
+        endsWhen: endOfHold(storeId, reason, verdict)
+      }
+    }
+
     const planFor = Effect.fnUntraced(function* (ids: Iterable<string>) {
       const now = yield* Clock.currentTimeMillis
       const verdict = yield* controller.verdict
@@ -349,7 +398,7 @@ export const make = (options: Options) =>
             break
           case "Hold":
             counts.held++
-            push(held, { storeId, reason: action.reason })
+            push(held, heldView(storeId, action.reason, verdict))
             break
           case "Wait":
             counts.waiting++
@@ -373,6 +422,7 @@ export const make = (options: Options) =>
           planHash: verdict.plan?.hash ?? null,
           storeIds: verdict.plan?.storeIds ?? [],
           limit: verdict.limit,
+          deleteLimit: verdict.deleteLimit,
           recentRemovals: verdict.recent
         },
         paused: pauses.list().map(pauseView)
@@ -404,31 +454,51 @@ export const make = (options: Options) =>
       )
     )
 
-    const approve: Administration["Type"]["approve"] = (planHash, actor) =>
-      controller.approve(planHash, actor.name).pipe(
-        Effect.matchEffect({
-          onSuccess: (approved) =>
-            Effect.as(
-              record(actor, {
-                action: "removal.approved",
-                subject: planHash,
-                detail: `${approved.storeIds.length} workspaces`,
-                outcome: "succeeded"
-              }),
-              { planHash, storeIds: approved.storeIds }
-            ),
-          onFailure: ({ currentHash }) =>
-            Effect.zipRight(
-              record(actor, {
-                action: "removal.approved",
-                subject: planHash,
-                detail: `the held plan is ${currentHash ?? "none"}`,
-                outcome: "refused"
-              }),
-              Effect.fail(new PlanMismatch({ currentHash }))
-            )
-        })
+    /** An operator's write that fails is in the trail as failed, once the trail can be written. */
+    const recordFailed = <A, E extends { readonly _tag: string }>(
+      actor: Actor,
+      action: string,
+      subject: string,
+      effect: Effect.Effect<A, E | StateWriteFailed>
+    ): Effect.Effect<A, E | StateWriteFailed> =>
+      Effect.tapError(effect, (error) =>
+        error._tag === "StateWriteFailed"
+          ? record(actor, { action, subject, detail: "the state could not be written", outcome: "failed" })
+          : Effect.void
       )
+
+    const decidePlan = (
+      { action, decision }: { readonly action: string; readonly decision: typeof controller.approve },
+      planHash: string,
+      actor: Actor
+    ) =>
+      recordFailed(actor, action, planHash, decision(planHash, actor.name)).pipe(
+        Effect.tap(({ storeIds }) =>
+          record(actor, {
+            action,
+            subject: planHash,
+            detail: `${storeIds.length} workspaces`,
+            outcome: "succeeded"
+          })
+        ),
+        Effect.map(({ storeIds }) => ({ planHash, storeIds })),
+        Effect.catchTag("PlanChanged", ({ currentHash }) =>
+          Effect.zipRight(
+            record(actor, {
+              action,
+              subject: planHash,
+              detail: `the held plan is ${currentHash ?? "none"}`,
+              outcome: "refused"
+            }),
+            Effect.fail(new PlanMismatch({ currentHash }))
+          )
+        )
+      )
+
+    const approve: Administration["Type"]["approve"] = (planHash, actor) =>
+      decidePlan({ action: "removal.approved", decision: controller.approve }, planHash, actor)
+    const reject: Administration["Type"]["reject"] = (planHash, actor) =>
+      decidePlan({ action: "removal.rejected", decision: controller.reject }, planHash, actor)
 
     const reconcileOne: Administration["Type"]["reconcileOne"] = (storeId, actor, which) =>
       Effect.gen(function* () {
@@ -456,9 +526,10 @@ export const make = (options: Options) =>
         const expiresAt = request.expiresInMs === null ? null : since + request.expiresInMs
         const { reason, storeId } = request
         const set: Pause = { storeId, reason, actor: actor.name, since, expiresAt }
-        yield* pauses.pause(set)
+        const action = storeId === null ? "loop.paused" : "workspace.paused"
+        yield* recordFailed(actor, action, storeId ?? "", pauses.pause(set))
         yield* record(actor, {
-          action: storeId === null ? "loop.paused" : "workspace.paused",
+          action,
           subject: storeId ?? "",
           detail: reason,
           outcome: "succeeded"
@@ -474,9 +545,10 @@ export const make = (options: Options) =>
         // A pause of what no longer exists can be ended all the same.
         const isPaused = pauses.list().some((pause) => pause.storeId === storeId)
         if (storeId !== null && !isPaused) yield* requireKnown(storeId)
-        const wasPaused = yield* pauses.resume(storeId)
+        const action = storeId === null ? "loop.resumed" : "workspace.resumed"
+        const wasPaused = yield* recordFailed(actor, action, storeId ?? "", pauses.resume(storeId))
         yield* record(actor, {
-          action: storeId === null ? "loop.resumed" : "workspace.resumed",
+          action,
           subject: storeId ?? "",
           detail: wasPaused ? "" : "nothing was paused",
           outcome: wasPaused ? "succeeded" : "refused"
@@ -503,7 +575,7 @@ export const make = (options: Options) =>
       Effect.gen(function* () {
         const since = yield* Clock.currentTimeMillis
         const asked = { reason, actor: actor.name, since }
-        const standing = yield* lockdown.lock(asked)
+        const standing = yield* recordFailed(actor, "lockdown.begun", "", lockdown.lock(asked))
         const isNew = standing === asked
         yield* record(actor, {
           action: "lockdown.begun",
@@ -516,7 +588,7 @@ export const make = (options: Options) =>
 
     const liftLockdown: Administration["Type"]["liftLockdown"] = (reason, actor) =>
       Effect.gen(function* () {
-        const lifted = yield* lockdown.lift
+        const lifted = yield* recordFailed(actor, "lockdown.lifted", "", lockdown.lift)
         yield* record(actor, {
           action: "lockdown.lifted",
           subject: "",
@@ -608,6 +680,7 @@ export const make = (options: Options) =>
       planOne: (storeId, which) => Effect.zipRight(requireKnown(storeId, which), planFor([storeId])),
       reconcileOne,
       approve,
+      reject,
       pause,
       resume,
       lockdown: () => {

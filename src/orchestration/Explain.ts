@@ -35,7 +35,17 @@ export interface Situation {
     readonly graceUntil: number | null
   } | null
   /** The plan that holds it, if the guard does. */
-  readonly guardPlan: { readonly hash: string; readonly count: number; readonly why: string } | null
+  readonly guardPlan: {
+    readonly hash: string
+    readonly count: number
+    readonly why: string
+    readonly since?: number
+  } | null
+  /** Who has rejected its removal, and when. */
+  readonly rejection?: { readonly actor: string; readonly rejectedAt: number } | null
+  /** Who deleted it and when, as far as the changes feed says. */
+  readonly deleted?: { readonly by: string | null; readonly at: number | null } | null
+  readonly lastActivityAt?: number | null
   readonly waiting: {
     readonly reason: "grace" | "flapping" | "paused" | "backoff"
     readonly until: number
@@ -113,6 +123,19 @@ const ownerBlocker = (s: Situation): Blocker | null =>
         nextStep: "Ask the replica that owns it."
       }
 
+/** What speaks for its removal, who said so, and when it was last used: what an approval is decided by. */
+const evidenceWords = (s: Situation): string => {
+  const who = s.deleted?.by == null ? "" : ` by ${s.deleted.by}`
+  const when = s.deleted?.at == null ? "" : ` at ${new Date(s.deleted.at).toISOString()}`
+  const gone =
+    s.absence?.kind === "deleted"
+      ? `It was deleted${who}${when}.`
+      : "It is missing from the directory's lists."
+  const active =
+    s.lastActivityAt == null ? "" : ` Its last activity was at ${new Date(s.lastActivityAt).toISOString()}.`
+  return `${gone}${active}`
+}
+
 const removalBlocker = (s: Situation): Blocker | null => {
   if (s.absence === null) return null
   const { confirmations, confirmationsNeeded, graceUntil, kind } = s.absence
@@ -135,14 +158,23 @@ const removalBlocker = (s: Situation): Blocker | null => {
         "Nothing. If it should stay, bring it back in the Auth Worker: reappearing cancels the removal."
     }
   }
+  if (s.rejection != null) {
+    return {
+      reason: "rejected",
+      message: `${evidenceWords(s)} Its removal was rejected by ${s.rejection.actor} at ${new Date(s.rejection.rejectedAt).toISOString()}, so it stays monitored.`,
+      until: null,
+      nextStep:
+        "Nothing: it stays until it comes back, or until the source has newer evidence of its removal. To stop it now, delete it in the Auth Worker once more."
+    }
+  }
   if (s.guardPlan !== null) {
     const others = s.guardPlan.count - 1
     const together = others === 0 ? "" : ` together with ${others} ${others === 1 ? "other" : "others"}`
     return {
       reason: "guard",
-      message: `The removal guard holds it${together}, because ${s.guardPlan.why}.`,
+      message: `${evidenceWords(s)} The removal guard holds it${together}${s.guardPlan.since === undefined ? "" : ` since ${new Date(s.guardPlan.since).toISOString()}`}, because ${s.guardPlan.why}.`,
       until: null,
-      nextStep: `If ${others === 0 ? "it is" : "they are"} really gone: wso approve ${s.guardPlan.hash}; else mend the Auth Worker's list, and the guard lets go by itself.`
+      nextStep: `If ${others === 0 ? "it is" : "they are"} really gone: wso approve ${s.guardPlan.hash}; to keep ${others === 0 ? "it" : "them"}: wso reject ${s.guardPlan.hash}. It is held until then, or until it comes back; time alone ends nothing.`
     }
   }
   return s.sourceDisagrees

@@ -6,17 +6,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { gauge } from "../telemetry/Metrics.ts"
-import { StateStore, type LockdownState } from "./StateStore.ts"
+import { StateStore, type LockdownState, type StateWriteFailed } from "./StateStore.ts"
 
 export class Lockdown extends Context.Tag("workspace-orchestrator/orchestration/Lockdown")<
   Lockdown,
   {
     /** Undefined: nothing is locked down. */
     readonly current: () => LockdownState | undefined
-    /** Locks down, or leaves the lockdown that stands as it is. Answers the one that stands now. */
-    readonly lock: (lockdown: LockdownState) => Effect.Effect<LockdownState>
+    /** Locks down, once that is written, or leaves the lockdown that stands as it is. Answers the one that stands now. */
+    readonly lock: (lockdown: LockdownState) => Effect.Effect<LockdownState, StateWriteFailed>
     /** Lifts it; answers what was lifted, if anything. */
-    readonly lift: Effect.Effect<LockdownState | undefined>
+    readonly lift: Effect.Effect<LockdownState | undefined, StateWriteFailed>
   }
 >() {}
 
@@ -30,18 +30,28 @@ export const make = Effect.gen(function* () {
     current: () => current,
     lock: (lockdown) =>
       Effect.suspend(() => {
-        // Written again: the first time may have failed, and then a restart would end it.
-        if (current !== undefined) return Effect.as(store.save(current), current)
-        current = lockdown
-        locked.set(1)
-        return Effect.as(store.save(lockdown), lockdown)
-      }),
+        // Written again: the file may have been replaced since, and then a restart would end it.
+        const standing = current ?? lockdown
+        return Effect.zipRight(
+          store.save(standing),
+          Effect.sync(() => {
+            current = standing
+            locked.set(1)
+            return standing
+          })
+        )
+      }).pipe(Effect.uninterruptible),
     lift: Effect.suspend(() => {
       const lifted = current
-      current = undefined
-      locked.set(0)
-      return Effect.as(store.remove, lifted)
-    })
+      return Effect.zipRight(
+        store.remove,
+        Effect.sync(() => {
+          current = undefined
+          locked.set(0)
+          return lifted
+        })
+      )
+    }).pipe(Effect.uninterruptible)
   })
 })
 

@@ -6,7 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { isOver, monotonicMsOf } from "../controller/Elapsed.ts"
-import { StateStore, type Pause } from "./StateStore.ts"
+import { StateStore, type Pause, type StateWriteFailed } from "./StateStore.ts"
 
 export class Pauses extends Context.Tag("workspace-orchestrator/orchestration/Pauses")<
   Pauses,
@@ -15,9 +15,10 @@ export class Pauses extends Context.Tag("workspace-orchestrator/orchestration/Pa
     readonly holding: (storeId: string) => Pause | undefined
     /** The pauses that have not expired; the loop's has no `storeId`. */
     readonly list: () => ReadonlyArray<Pause>
-    readonly pause: (pause: Pause) => Effect.Effect<void>
-    /** Ends a pause; false if there was none. */
-    readonly resume: (storeId: string | null) => Effect.Effect<boolean>
+    /** Pauses, once that is written: a pause that a restart would end is none. */
+    readonly pause: (pause: Pause) => Effect.Effect<void, StateWriteFailed>
+    /** Ends a pause, once that is written; false if there was none. */
+    readonly resume: (storeId: string | null) => Effect.Effect<boolean, StateWriteFailed>
   }
 >() {}
 
@@ -45,17 +46,24 @@ export const make = Effect.gen(function* () {
     holding: (storeId) => (pauses.size === 0 ? undefined : (active(storeId) ?? active(null))),
     list: () => [...pauses.values()].filter(isActive),
     pause: (pause) =>
-      Effect.suspend(() => {
-        hold(pause)
-        pauses.set(pause.storeId, pause)
-        return store.pauses.save(pause)
-      }),
+      Effect.zipRight(
+        store.pauses.save(pause),
+        Effect.sync(() => {
+          hold(pause)
+          pauses.set(pause.storeId, pause)
+        })
+      ).pipe(Effect.uninterruptible),
     resume: (storeId) =>
       Effect.suspend(() => {
         const wasActive = active(storeId) !== undefined
-        pauses.delete(storeId)
-        return Effect.as(store.pauses.remove(storeId), wasActive)
-      })
+        return Effect.zipRight(
+          store.pauses.remove(storeId),
+          Effect.sync(() => {
+            pauses.delete(storeId)
+            return wasActive
+          })
+        )
+      }).pipe(Effect.uninterruptible)
   })
 })
 

@@ -119,6 +119,7 @@ const REASONS: ReadonlyArray<HoldReason | WaitReason> = [
   "paused",
   "evidence",
   "guard",
+  "rejected",
   "source-disagrees",
   "no-evidence",
   "grace",

@@ -1,10 +1,12 @@
 /**
- * What the loop and its operators must not forget over a restart, beside the desired snapshot. Writes never fail their
- * caller: a disk that is full must not stop the loop, and is reported by `health`.
+ * What the loop and its operators must not forget over a restart, beside the desired snapshot. Writes of the loop never
+ * fail their caller: a disk that is full must not stop the loop, and is reported by `health`. Writes of what an operator
+ * has asked for do: a pause that would end with the next restart is no pause.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import {
   hashOf,
   GENESIS,
@@ -14,6 +16,7 @@ import {
   type AuditRecord,
   type Verification
 } from "./Audit.ts"
+import type { Held, Rejected, Removal } from "./DueRemovals.ts"
 import type { Transition } from "./WorkspaceStatus.ts"
 
 /** All times are milliseconds since the epoch. */
@@ -50,6 +53,24 @@ export interface AuditQuery {
   readonly action: string | null
 }
 
+/** What happened may be lost with the next restart, so the call that asked for it fails: the disk is full, or worse. */
+export class StateWriteFailed extends Schema.TaggedError<StateWriteFailed>()("StateWriteFailed", {
+  /** What was to be written, such as `pause`. */
+  write: Schema.String
+}) {
+  override get message(): string {
+    return `The server's own state cannot be written (${this.write}); nothing was changed.`
+  }
+}
+
+/** A held or a rejected removal, as it is remembered. */
+export interface HeldRow extends Held {
+  readonly storeId: string
+}
+export interface RejectedRow extends Rejected {
+  readonly storeId: string
+}
+
 export interface StoreHealth {
   readonly healthy: boolean
   readonly path: string | null
@@ -61,20 +82,32 @@ export class StateStore extends Context.Tag("workspace-orchestrator/orchestratio
   {
     readonly pauses: {
       readonly load: Effect.Effect<ReadonlyArray<Pause>>
-      readonly save: (pause: Pause) => Effect.Effect<void>
-      readonly remove: (storeId: string | null) => Effect.Effect<void>
+      readonly save: (pause: Pause) => Effect.Effect<void, StateWriteFailed>
+      readonly remove: (storeId: string | null) => Effect.Effect<void, StateWriteFailed>
     }
     readonly removals: {
-      /** When removals that count for the guard happened. */
-      readonly load: Effect.Effect<ReadonlyArray<number>>
+      /** The removals that count for the guard, oldest first. */
+      readonly load: Effect.Effect<ReadonlyArray<Removal>>
       /** Notes a removal, and forgets those before `forgetBefore`. */
-      readonly record: (at: number, forgetBefore: number) => Effect.Effect<void>
+      readonly record: (removal: Removal, forgetBefore: number) => Effect.Effect<void>
+    }
+    /** What the guard holds and what was rejected. */
+    readonly held: {
+      readonly load: Effect.Effect<ReadonlyArray<HeldRow>>
+      readonly rejected: Effect.Effect<ReadonlyArray<RejectedRow>>
+      /** Replaces what is remembered of these workspaces, all of it or nothing. */
+      readonly save: (
+        ids: ReadonlySet<string>,
+        held: ReadonlyArray<HeldRow>,
+        rejected: ReadonlyArray<RejectedRow>
+      ) => Effect.Effect<void, StateWriteFailed>
     }
     readonly approvals: {
       readonly load: Effect.Effect<ReadonlyArray<Approval>>
-      readonly save: (approval: Approval) => Effect.Effect<void>
+      readonly save: (approval: Approval) => Effect.Effect<void, StateWriteFailed>
     }
     readonly audit: {
+      /** Appends the entry, or keeps it until it can be appended, in order: what was done is never without a record. */
       readonly append: (entry: AuditEntry) => Effect.Effect<void>
       /** The newest first. */
       readonly read: (query: AuditQuery) => Effect.Effect<ReadonlyArray<AuditRecord>>
@@ -95,8 +128,8 @@ export class StateStore extends Context.Tag("workspace-orchestrator/orchestratio
     }
     readonly lockdown: {
       readonly load: Effect.Effect<LockdownState | undefined>
-      readonly save: (lockdown: LockdownState) => Effect.Effect<void>
-      readonly remove: Effect.Effect<void>
+      readonly save: (lockdown: LockdownState) => Effect.Effect<void, StateWriteFailed>
+      readonly remove: Effect.Effect<void, StateWriteFailed>
     }
     readonly secrets: {
       /** Since when each secret of this variable has been known, by its fingerprint; one that is new since `at`. */
@@ -115,7 +148,9 @@ export const MAX_TRANSITIONS = 50
 
 const makeMemory = (): (typeof StateStore)["Service"] => {
   const pauses = new Map<string | null, Pause>()
-  let removals: ReadonlyArray<number> = []
+  let removals: ReadonlyArray<Removal> = []
+  const heldRows = new Map<string, HeldRow>()
+  const rejectedRows = new Map<string, RejectedRow>()
   const approvals: Array<Approval> = []
   const audit: Array<AuditRecord> = []
   const transitions = new Map<string, ReadonlyArray<Transition>>()
@@ -130,9 +165,22 @@ const makeMemory = (): (typeof StateStore)["Service"] => {
     },
     removals: {
       load: Effect.sync(() => removals),
-      record: (at, forgetBefore) =>
+      record: (removal, forgetBefore) =>
         Effect.sync(() => {
-          removals = [...removals.filter((time) => time >= forgetBefore), at]
+          removals = [...removals.filter(({ at }) => at >= forgetBefore), removal]
+        })
+    },
+    held: {
+      load: Effect.sync(() => [...heldRows.values()]),
+      rejected: Effect.sync(() => [...rejectedRows.values()]),
+      save: (ids, held, rejected) =>
+        Effect.sync(() => {
+          for (const id of ids) {
+            heldRows.delete(id)
+            rejectedRows.delete(id)
+          }
+          for (const row of held) heldRows.set(row.storeId, row)
+          for (const row of rejected) rejectedRows.set(row.storeId, row)
         })
     },
     approvals: {

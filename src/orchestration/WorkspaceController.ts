@@ -33,7 +33,7 @@ import * as OrchestrationMetrics from "./OrchestrationMetrics.ts"
 import { Pauses } from "./Pauses.ts"
 import * as RecentErrors from "./RecentErrors.ts"
 import type { GuardPolicy, RemovalPlan, Verdict } from "./RemovalGuard.ts"
-import { StateStore } from "./StateStore.ts"
+import { StateStore, type StateWriteFailed } from "./StateStore.ts"
 import { WorkspaceOrchestrator } from "./WorkspaceOrchestrator.ts"
 import * as Status from "./WorkspaceStatus.ts"
 
@@ -94,7 +94,19 @@ export class WorkspaceController extends Context.Tag(
     readonly isFresh: () => boolean
     readonly verdict: Effect.Effect<Verdict>
     /** Lets exactly the held plan of this hash pass, for a while. Fails with what is held now, if anything. */
-    readonly approve: (hash: string, actor: string) => Effect.Effect<RemovalPlan, PlanChanged>
+    readonly approve: (
+      hash: string,
+      actor: string
+    ) => Effect.Effect<RemovalPlan, PlanChanged | StateWriteFailed>
+    /** Keeps the workspaces of exactly the held plan of this hash, until there is newer evidence about them. */
+    readonly reject: (
+      hash: string,
+      actor: string
+    ) => Effect.Effect<RemovalPlan, PlanChanged | StateWriteFailed>
+    /** Since when, and why, the guard holds the removal of a workspace. */
+    readonly heldSince: (id: string) => DueRemovals.Held | undefined
+    /** Who has rejected its removal, and when. */
+    readonly rejection: (id: string) => DueRemovals.Rejected | undefined
     /** What would be done about a workspace now. */
     readonly plan: (id: string) => Action
     /** Begins again with one worker, doubling every few seconds: after a pause there may be much to do. */
@@ -202,8 +214,41 @@ export const make = (options: Options) =>
         (yield* state.approvals.load).flatMap(({ approvedAt, expiresAt, storeIds }) =>
           storeIds.map((id) => [id, { approvedAt, expiresAt }] as const)
         )
-      )
+      ),
+      held: new Map((yield* state.held.load).map(({ storeId, ...held }) => [storeId, held])),
+      rejected: new Map((yield* state.held.rejected).map(({ storeId, ...rejected }) => [storeId, rejected]))
     })
+    /** What is held or rejected and is not written yet. */
+    const unsavedHolds = new Set<string>()
+    const holdsChanged = () => {
+      for (const id of due.takeChanged()) unsavedHolds.add(id)
+      return unsavedHolds.size > 0
+    }
+    /** Writes what has changed about holds; what cannot be written now is written with the next change. */
+    const saveHolds = Effect.suspend(() => {
+      if (!holdsChanged()) return Effect.void
+      const ids = new Set(unsavedHolds)
+      const rows = <A>(of: (id: string) => A | undefined) =>
+        [...ids].flatMap((storeId) => {
+          const row = of(storeId)
+          return row === undefined ? [] : [{ storeId, ...row }]
+        })
+      return state.held
+        .save(
+          ids,
+          rows(due.hold),
+          rows((id) => due.rejections().get(id))
+        )
+        .pipe(
+          Effect.tap(() =>
+            Effect.sync(() => {
+              for (const id of ids) unsavedHolds.delete(id)
+            })
+          ),
+          Effect.uninterruptible
+        )
+    })
+    const trySaveHolds = Effect.ignore(saveHolds)
     /** The removed ones whose local data is still there. */
     const retired = new Set(yield* state.retired.before(Number.MAX_SAFE_INTEGER))
 
@@ -217,7 +262,7 @@ export const make = (options: Options) =>
       processing: orchestrator.isMonitored(id),
       owned: owns(id),
       paused: pausedUntil(id),
-      guard: due.holds(id) ? "holds" : "admits",
+      guard: due.rejection(id) !== undefined ? "rejected" : due.holds(id) ? "holds" : "admits",
       byId,
       now: clock.unsafeCurrentTimeMillis()
     })
@@ -339,11 +384,13 @@ export const make = (options: Options) =>
         )
         const now = yield* Clock.currentTimeMillis
         if (because !== "not-owner") {
-          if (due.happened(id, now)) yield* state.removals.record(now, now - options.guard.windowMs)
+          const removal = due.happened(id, now)
+          if (removal !== undefined) yield* state.removals.record(removal, now - options.guard.windowMs)
           retired.add(id)
           yield* state.retired.add(id, now)
           yield* desired.forget(id)
           due.update(id)
+          yield* trySaveHolds
           yield* state.audit.append({
             at: now,
             actor: "controller",
@@ -465,6 +512,7 @@ export const make = (options: Options) =>
       drift.update(id)
       due.update(id)
     }
+    yield* trySaveHolds
     // Law 7: the guard judges all removals of one list together, so it hears of them before any can be carried out.
     yield* desired.watch(due.update)
     yield* desired.subscribe(({ touched }) =>
@@ -473,7 +521,10 @@ export const make = (options: Options) =>
           drift.update(id)
           return true
         }),
-        Effect.sync(() => convergence.update(steadyNow()))
+        Effect.zipRight(
+          Effect.sync(() => convergence.update(steadyNow())),
+          trySaveHolds
+        )
       )
     )
 
@@ -529,7 +580,9 @@ export const make = (options: Options) =>
 
     const needsLook = (id: string): boolean => {
       // What the guard holds is looked at again once it lets go, and not by every resync meanwhile (law 11).
-      if (blocked.get(id)?.reason === "guard" && orchestrator.isMonitored(id) && due.holds(id)) return false
+      const reason = blocked.get(id)?.reason
+      const isHeld = (reason === "guard" && due.rejection(id) === undefined) || reason === "rejected"
+      if (isHeld && orchestrator.isMonitored(id) && due.holds(id)) return false
       if (drift.has(id) || desired.get(id)._tag !== "Present") return true
       const observed = manager.observe(id)
       return observed._tag !== "Open" || !observed.connectivity.isConnected
@@ -562,17 +615,41 @@ export const make = (options: Options) =>
         return keys
       })
 
+    const heldPlan = (hash: string): Effect.Effect<RemovalPlan, PlanChanged> =>
+      Effect.suspend(() => {
+        const { plan } = due.verdict()
+        return plan?.hash === hash
+          ? Effect.succeed(plan)
+          : new PlanChanged({ currentHash: plan?.hash ?? null })
+      })
+
+    /** Written first: an approval that could not be written has not been given. */
     const approve = (hash: string, actor: string) =>
       Effect.gen(function* () {
-        const { plan } = due.verdict()
-        if (plan?.hash !== hash) return yield* new PlanChanged({ currentHash: plan?.hash ?? null })
+        const plan = yield* heldPlan(hash)
         const approvedAt = yield* Clock.currentTimeMillis
         const expiresAt = approvedAt + APPROVAL_TTL_MS
-        due.approve(plan, { approvedAt, expiresAt })
         yield* state.approvals.save({ hash, storeIds: plan.storeIds, actor, approvedAt, expiresAt })
+        due.approve(plan, { approvedAt, expiresAt })
         yield* controller.addAll(plan.storeIds, { priority: "nudge" })
         return plan
-      })
+      }).pipe(Effect.uninterruptible)
+
+    const reject = (hash: string, actor: string) =>
+      Effect.gen(function* () {
+        const plan = yield* heldPlan(hash)
+        const rejectedAt = yield* Clock.currentTimeMillis
+        const rejected = new Map<string, DueRemovals.Rejected>()
+        for (const id of plan.storeIds) {
+          const what = desired.get(id)
+          if (what._tag === "Absent") rejected.set(id, { kind: what.absence.kind, rejectedAt, actor })
+        }
+        const rows = [...rejected].map(([storeId, one]) => ({ storeId, ...one }))
+        yield* state.held.save(new Set(rejected.keys()), [], rows)
+        due.reject(rejected)
+        yield* controller.addAll(plan.storeIds, { priority: "nudge" })
+        return plan
+      }).pipe(Effect.uninterruptible)
 
     const startSlowly = Effect.gen(function* () {
       for (let concurrency = 1; concurrency < options.concurrency; concurrency *= 2) {
@@ -602,6 +679,9 @@ export const make = (options: Options) =>
       isFresh: () => freshnessAt(clock.unsafeCurrentTimeMillis()).fresh,
       verdict: Effect.sync(due.verdict),
       approve,
+      reject,
+      heldSince: due.heldSince,
+      rejection: due.rejection,
       plan: (id) => decide(factsOf(id, "not-asked"), options.policy),
       startSlowly,
       recentErrors,

@@ -73,7 +73,8 @@ const holdMessages: Record<Extract<Action, { readonly _tag: "Hold" }>["reason"],
   paused: "An operator has paused it; nothing is done until it is resumed",
   evidence: "It is missing from the directory's list, which is not enough evidence yet to stop it",
   guard:
-    "The removal guard holds it together with others; the plan waits for an approval or for the source to recover",
+    "The removal guard holds it together with others until the plan is approved or rejected, or until it comes back",
+  rejected: "An operator has rejected its removal; it stays until there is newer evidence",
   "source-disagrees": "The directory's list does not have it, but says that it exists when asked for it",
   "no-evidence": "The directory has never spoken of it; what runs keeps running until there is evidence"
 }

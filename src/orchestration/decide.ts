@@ -31,14 +31,14 @@ export interface Facts {
   readonly owned: boolean
   /** Somebody has paused the workspace, or the whole loop, until then (null: until it is resumed). */
   readonly paused: { readonly until: number | null } | null
-  /** Whether the removal guard lets this one removal pass. */
-  readonly guard: "admits" | "holds"
+  /** Whether the removal guard lets this one removal pass, or an operator has said that the workspace stays. */
+  readonly guard: "admits" | "holds" | "rejected"
   readonly byId: ById
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
-export type HoldReason = "paused" | "evidence" | "guard" | "source-disagrees" | "no-evidence"
+export type HoldReason = "paused" | "evidence" | "guard" | "rejected" | "source-disagrees" | "no-evidence"
 export type WaitReason = "grace" | "flapping" | "paused"
 
 export type Action =
@@ -97,6 +97,7 @@ const decideAbsent = (
   if (!isProven) return keepMonitored(facts, policy, hold("evidence"))
   const graceMs = noLaterThan(facts.now, absence.since) + policy.removalGraceMs - facts.now
   if (graceMs > 0) return keepMonitored(facts, policy, { _tag: "Wait", reason: "grace", afterMs: graceMs })
+  if (facts.guard === "rejected") return keepMonitored(facts, policy, hold("rejected"))
   if (facts.guard === "holds") return keepMonitored(facts, policy, hold("guard"))
   if (absence.kind === "absent") {
     if (facts.byId === "not-asked") return { _tag: "AskById" }

@@ -5,8 +5,15 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { letTurn } from "../controller/EventLoop.ts"
 import * as Supervised from "../controller/Supervised.ts"
-import { AuditRecord, GENESIS, hashOf, lastingEntry, verify } from "../orchestration/Audit.ts"
-import { MAX_TRANSITIONS, StateStore } from "../orchestration/StateStore.ts"
+import {
+  type AuditEntry,
+  AuditRecord,
+  GENESIS,
+  hashOf,
+  lastingEntry,
+  verify
+} from "../orchestration/Audit.ts"
+import { MAX_TRANSITIONS, StateStore, StateWriteFailed } from "../orchestration/StateStore.ts"
 import type { Transition } from "../orchestration/WorkspaceStatus.ts"
 import * as Column from "./Column.ts"
 import * as PersistenceMetrics from "./PersistenceMetrics.ts"
@@ -27,7 +34,18 @@ const ApprovalRow = Schema.Struct({
   expires_at: Schema.Number
 })
 const TransitionRow = Schema.Struct({ at: Schema.Number, type: Schema.String, message: Schema.String })
-const At = Schema.Struct({ at: Schema.Number })
+const RemovalRow = Schema.Struct({ at: Schema.Number, explicit: Schema.Number })
+const HeldRow = Schema.Struct({
+  store_id: Schema.String,
+  since: Schema.Number,
+  reason: Schema.Literal("limit", "everything")
+})
+const RejectedRow = Schema.Struct({
+  store_id: Schema.String,
+  kind: Schema.Literal("deleted", "absent"),
+  rejected_at: Schema.Number,
+  actor: Schema.String
+})
 const LockdownRow = Schema.Struct({ reason: Schema.String, actor: Schema.String, since: Schema.Number })
 const FirstSeen = Schema.Struct({ fingerprint: Schema.String, first_seen_at: Schema.Number })
 const StoreId = Schema.Struct({ store_id: Schema.String })
@@ -37,6 +55,8 @@ const keyOf = (storeId: string | null): string => storeId ?? ""
 
 /** Transitions are written together, this often: thousands of stores that open at once must not wait for the disk. */
 const FLUSH_EVERY = "500 millis"
+/** Audit records that wait in memory while the state cannot be written; what comes above is counted. */
+const MAX_UNRECORDED = 1_000
 /** And this many in one transaction, before other work gets its turn on the event loop. */
 const FLUSH_STEP = 1_000
 
@@ -47,6 +67,19 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
     /** Reads happen at start and for people; a file that cannot be read then is a defect to be shown, not hidden. */
     const select = <A, I>(schema: Schema.Schema<A, I>, sql: string, ...values: ReadonlyArray<Value>) =>
       Effect.sync(() => Schema.decodeUnknownSync(Schema.Array(schema))(database.all(sql, ...values)))
+
+    /** A write that its caller must know to have failed. */
+    const mustWrite = (name: string, write: () => void): Effect.Effect<void, StateWriteFailed> =>
+      Effect.suspend(() => {
+        let isWritten = false
+        const attempt = database.attempt(name, () => {
+          write()
+          isWritten = true
+        })
+        return Effect.flatMap(attempt, () =>
+          isWritten ? Effect.void : Effect.fail(new StateWriteFailed({ write: name }))
+        )
+      })
 
     const newest = yield* select(AuditRecord, "SELECT * FROM audit ORDER BY seq DESC LIMIT 1")
     let seq = newest[0]?.seq ?? 0
@@ -76,7 +109,61 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
         MAX_TRANSITIONS
       )
     }
+    const appendOne = (given: AuditEntry): void => {
+      const entry = lastingEntry(given)
+      const next = hashOf(hash, seq + 1, entry)
+      database.run(
+        "INSERT INTO audit (seq, at, actor, address, action, subject, detail, outcome, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        seq + 1,
+        entry.at,
+        entry.actor,
+        entry.address,
+        entry.action,
+        entry.subject,
+        entry.detail,
+        entry.outcome,
+        next
+      )
+      seq += 1
+      hash = next
+      PersistenceMetrics.recorded(entry.outcome)
+    }
+    /** What was done and is not in the trail yet, oldest first: usually nothing, else what a full disk has kept out. */
+    let unrecorded: Array<AuditEntry> = []
+    /** How many did not even fit here. */
+    let lost = 0
+    /** Appends what it can, in order. What cannot be appended now stays, and is tried again with the next flush. */
+    const appendUnrecorded = Effect.suspend(() =>
+      unrecorded.length === 0
+        ? Effect.void
+        : database.attempt("audit", () => {
+            let done = 0
+            try {
+              for (const entry of unrecorded) {
+                appendOne(entry)
+                done++
+              }
+              if (lost > 0) {
+                const at = unrecorded.at(-1)?.at ?? 0
+                appendOne({
+                  at,
+                  actor: "controller",
+                  address: "",
+                  action: "audit.lost",
+                  subject: "",
+                  detail: `${lost} records could not be kept while the state could not be written`,
+                  outcome: "failed"
+                })
+                lost = 0
+              }
+            } finally {
+              unrecorded = unrecorded.slice(done)
+            }
+          })
+    )
+
     const flush = Effect.gen(function* () {
+      yield* appendUnrecorded
       const due = unwritten
       unwritten = []
       for (let from = 0; from < due.length; from += FLUSH_STEP) {
@@ -104,7 +191,7 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
           )
         ),
         save: (pause) =>
-          database.attempt("pause", () => {
+          mustWrite("pause", () => {
             database.run(
               `INSERT OR REPLACE INTO pause (store_id, reason, actor, since, expires_at) VALUES (?, ?, ?, ?, ?)`,
               keyOf(pause.storeId),
@@ -115,19 +202,57 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
             )
           }),
         remove: (storeId) =>
-          database.attempt("pause", () => {
+          mustWrite("pause", () => {
             database.run("DELETE FROM pause WHERE store_id = ?", keyOf(storeId))
           })
       },
       removals: {
-        load: select(At, "SELECT at FROM removal ORDER BY at").pipe(
-          Effect.map((rows) => rows.map(({ at }) => at))
+        load: select(RemovalRow, "SELECT at, explicit FROM removal ORDER BY at").pipe(
+          Effect.map((rows) => rows.map(({ at, explicit }) => ({ at, explicit: explicit === 1 })))
         ),
-        record: (at, forgetBefore) =>
+        record: ({ at, explicit }, forgetBefore) =>
           database.attempt("removal", () =>
             database.transaction(() => {
               database.run("DELETE FROM removal WHERE at < ?", forgetBefore)
-              database.run("INSERT INTO removal (at) VALUES (?)", at)
+              database.run("INSERT INTO removal (at, explicit) VALUES (?, ?)", at, explicit ? 1 : 0)
+            })
+          )
+      },
+      held: {
+        load: select(HeldRow, "SELECT store_id, since, reason FROM held_removal").pipe(
+          Effect.map((rows) => rows.map(({ store_id, ...row }) => ({ storeId: store_id, ...row })))
+        ),
+        rejected: select(RejectedRow, "SELECT store_id, kind, rejected_at, actor FROM rejected_removal").pipe(
+          Effect.map((rows) =>
+            rows.map(({ actor, kind, rejected_at, store_id }) => ({
+              storeId: store_id,
+              kind,
+              rejectedAt: rejected_at,
+              actor
+            }))
+          )
+        ),
+        save: (ids, held, rejected) =>
+          mustWrite("held", () =>
+            database.transaction(() => {
+              for (const table of ["held_removal", "rejected_removal"]) {
+                database.run(
+                  `DELETE FROM ${table} WHERE store_id IN (SELECT value FROM json_each(?))`,
+                  Column.encodeList([...ids])
+                )
+              }
+              database.run(
+                `INSERT INTO held_removal (store_id, since, reason)
+                   SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)`,
+                Column.encodeRows(held.map(({ reason, since, storeId }) => [storeId, since, reason]))
+              )
+              database.run(
+                `INSERT INTO rejected_removal (store_id, kind, rejected_at, actor)
+                   SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)`,
+                Column.encodeRows(
+                  rejected.map(({ actor, kind, rejectedAt, storeId }) => [storeId, kind, rejectedAt, actor])
+                )
+              )
             })
           )
       },
@@ -144,7 +269,7 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
           )
         ),
         save: (approval) =>
-          database.attempt("approval", () =>
+          mustWrite("approval", () =>
             database.transaction(() => {
               database.run("DELETE FROM approval WHERE expires_at < ?", approval.approvedAt)
               database.run(
@@ -159,25 +284,11 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
           )
       },
       audit: {
-        append: (given) =>
-          database.attempt("audit", () => {
-            const entry = lastingEntry(given)
-            const next = hashOf(hash, seq + 1, entry)
-            database.run(
-              "INSERT INTO audit (seq, at, actor, address, action, subject, detail, outcome, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-              seq + 1,
-              entry.at,
-              entry.actor,
-              entry.address,
-              entry.action,
-              entry.subject,
-              entry.detail,
-              entry.outcome,
-              next
-            )
-            seq += 1
-            hash = next
-            PersistenceMetrics.recorded(entry.outcome)
+        append: (entry) =>
+          Effect.suspend(() => {
+            if (unrecorded.length < MAX_UNRECORDED) unrecorded.push(entry)
+            else lost++
+            return appendUnrecorded
           }),
         read: ({ action, before, limit }) =>
           select(
@@ -227,7 +338,7 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
       lockdown: {
         load: Effect.map(select(LockdownRow, "SELECT reason, actor, since FROM lockdown"), ([row]) => row),
         save: ({ actor, reason, since }) =>
-          database.attempt("lockdown", () => {
+          mustWrite("lockdown", () => {
             database.run(
               "INSERT OR REPLACE INTO lockdown (one, reason, actor, since) VALUES (1, ?, ?, ?)",
               reason,
@@ -235,7 +346,7 @@ export const layer: Layer.Layer<StateStore, never, StateDatabase> = Layer.scoped
               since
             )
           }),
-        remove: database.attempt("lockdown", () => {
+        remove: mustWrite("lockdown", () => {
           database.run("DELETE FROM lockdown")
         })
       },

@@ -115,5 +115,20 @@ export const migrations: ReadonlyArray<string> = [
     first_seen_at INTEGER NOT NULL,
     PRIMARY KEY (variable, fingerprint)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- whether the changes feed had named the deletion
+  ALTER TABLE removal ADD COLUMN explicit INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE held_removal (
+    store_id TEXT PRIMARY KEY,
+    since INTEGER NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('limit', 'everything'))
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rejected_removal (
+    store_id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('deleted', 'absent')),
+    rejected_at INTEGER NOT NULL,
+    actor TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `
 ]

@@ -14,6 +14,9 @@ export interface Absence {
   /** In how many consecutive complete lists it was missing. */
   readonly confirmations: number
   readonly since: number
+  /** Who deleted it and when (milliseconds since the epoch), where the changes feed says so. */
+  readonly deletedBy?: string
+  readonly deletedAt?: number
 }
 
 export interface Entry {

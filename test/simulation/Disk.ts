@@ -14,7 +14,7 @@ export interface DiskEvents {
   /** The row of a workspace is gone for good. */
   readonly onForgotten: (life: Life, storeId: string) => void
   /** A removal counts for the guard, and is noted. */
-  readonly onRemoval: (life: Life, at: number) => void
+  readonly onRemoval: (life: Life, removal: { readonly at: number; readonly explicit: boolean }) => void
   /** A snapshot has been saved whole. */
   readonly onSnapshotSaved: (life: Life) => void
 }
@@ -64,7 +64,7 @@ export class Disk {
       const [first] = values
       const tell = () => {
         if (typeof first === "number" && /^\s*INSERT INTO removal/.test(sql))
-          this.events.onRemoval(life, first)
+          this.events.onRemoval(life, { at: first, explicit: values[1] === 1 })
         if (/^\s*INSERT INTO snapshot/.test(sql)) this.events.onSnapshotSaved(life)
         if (/^\s*\w+ (FROM|INTO) workspace\b/.test(sql)) this.lookAtWorkspaces(life)
       }

@@ -1,3 +1,9 @@
+/** A removal that counts for the guard; `explicit`: the feed had named it. */
+interface Removal {
+  readonly at: number
+  readonly explicit: boolean
+}
+
 /**
  * What the source has told this server, and what may be removed because of it: the removal rules of docs/architecture.md,
  * written down once more and shared with no code of the server. It judges from the answers that were delivered; where a
@@ -11,6 +17,8 @@ export interface Rules {
   readonly windowMs: number
   readonly alwaysAllowed: number
   readonly allowedRatio: number
+  /** The allowance of all removals together, those that the feed names included. */
+  readonly deletes: { readonly alwaysAllowed: number; readonly allowedRatio: number }
   readonly pinned: ReadonlySet<string>
 }
 
@@ -68,9 +76,9 @@ export class Evidence {
   acceptedAt: number | null = null
   private readonly rules: Rules
   /** Removals that no human approved, on the wall clock. */
-  private removals: Array<number> = []
+  private removals: Array<Removal> = []
   /** Those that the disk has: what a crash makes forgotten happens again, and counts then. */
-  private savedRemovals: Array<number> = []
+  private savedRemovals: Array<Removal> = []
   private readonly approved = new Map<string, number>()
   /** More than this has never been known within the guard's window. */
   private readonly sizes: Array<{ readonly at: number; readonly size: number }> = []
@@ -204,8 +212,9 @@ export class Evidence {
   }
 
   /** A removal that counts for the guard has been saved. */
-  saveRemoval(at: number): void {
-    this.savedRemovals = [...this.savedRemovals.filter((earlier) => earlier > at - this.rules.windowMs), at]
+  saveRemoval(removal: Removal): void {
+    const from = removal.at - this.rules.windowMs
+    this.savedRemovals = [...this.savedRemovals.filter(({ at }) => at > from), removal]
   }
 
   /** Everything that was heard has been saved. */
@@ -252,7 +261,7 @@ export class Evidence {
 
   /** The wall clock was set forward: what lay in the window may have left it. */
   clockSet(wall: number): void {
-    const inWindow = (at: number) => at > wall - this.rules.windowMs
+    const inWindow = ({ at }: Removal) => at > wall - this.rules.windowMs
     this.removals = this.removals.filter(inWindow)
     this.savedRemovals = this.savedRemovals.filter(inWindow)
   }
@@ -262,7 +271,7 @@ export class Evidence {
    * that is allowed counts from now on.
    */
   judge(id: string, wall: number): { readonly law: number; readonly what: string } | undefined {
-    const { alwaysAllowed, allowedRatio, confirmations, graceMs, pinned, windowMs } = this.rules
+    const { alwaysAllowed, allowedRatio, confirmations, deletes, graceMs, pinned, windowMs } = this.rules
     if (pinned.has(id)) return { law: 6, what: `${id} is named by STORE_IDS` }
     const knowledge = this.known.get(id)
     if (knowledge === undefined) return { law: 6, what: `the source never spoke of ${id}` }
@@ -280,15 +289,26 @@ export class Evidence {
       return { law: 6, what: `${id} is within its grace for ${knowledge.since + graceMs - wall} ms more` }
     }
     if ((this.approved.get(id) ?? 0) > wall) return undefined
-    const recent = this.removals.filter((at) => at > wall - windowMs)
+    const recent = this.removals.filter(({ at }) => at > wall - windowMs)
     const size = Math.max(
       this.known.size,
       ...this.sizes.filter(({ at }) => at > wall - windowMs).map((noted) => noted.size)
     )
-    const limit = Math.max(alwaysAllowed, Math.floor((size + recent.length) * allowedRatio))
-    this.removals = [...recent, wall]
-    if (recent.length + 1 > limit) {
-      return { law: 7, what: `${id} is removal ${recent.length + 1} in the window; ${limit} are allowed` }
+    const limitOf = (rules: { readonly alwaysAllowed: number; readonly allowedRatio: number }) =>
+      Math.max(rules.alwaysAllowed, Math.floor((size + recent.length) * rules.allowedRatio))
+    const explicit = knowledge.isDeleted
+    this.removals = [...recent, { at: wall, explicit }]
+    const absent = this.removals.filter((removal) => !removal.explicit).length
+    const limit = limitOf({ alwaysAllowed, allowedRatio })
+    if (!explicit && absent > limit) {
+      return { law: 7, what: `${id} is removal ${absent} by absence in the window; ${limit} are allowed` }
+    }
+    const deleteLimit = Math.max(limit, limitOf(deletes))
+    if (this.removals.length > deleteLimit) {
+      return {
+        law: 7,
+        what: `${id} is removal ${this.removals.length} in the window; ${deleteLimit} are allowed`
+      }
     }
     const removable = [...this.known.keys()].filter((known) => !pinned.has(known))
     if (removable.length === 1 && !knowledge.isDeleted) {
@@ -301,7 +321,7 @@ export class Evidence {
   hasRoom(wall: number): boolean {
     const { alwaysAllowed, allowedRatio, windowMs } = this.rules
     // What has just left the window held things up when they were looked at.
-    const recent = this.removals.filter((at) => at > wall - windowMs - LOOKED_AT_MS).length
+    const recent = this.removals.filter(({ at }) => at > wall - windowMs - LOOKED_AT_MS).length
     // The guard judges all that are due together.
     const due = [...this.known.values()].filter(({ isDeleted, missing }) => isDeleted || missing > 0).length
     return recent + Math.max(1, due) <= Math.max(alwaysAllowed, Math.floor(this.known.size * allowedRatio))

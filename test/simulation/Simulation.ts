@@ -3,9 +3,11 @@
  * goes wrong. Runs a plan from beginning to end and checks the laws after every step.
  */
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { PlanMismatch } from "../../src/orchestration/Administration.ts"
+import type { StateWriteFailed } from "../../src/orchestration/StateStore.ts"
 import { SELF_TEST_STORE_ID } from "../../src/orchestration/SelfTest.ts"
 import { Disk } from "./Disk.ts"
 import { Evidence } from "./Evidence.ts"
@@ -98,6 +100,7 @@ class World {
       windowMs: settings.guardWindowMs,
       alwaysAllowed: 3,
       allowedRatio: 0.2,
+      deletes: { alwaysAllowed: 10, allowedRatio: 0.5 },
       pinned: new Set(settings.pinned)
     })
     this.source = new Source(plan.profile, plan.initial, new Seeded(`${plan.seed} source`), now)
@@ -114,7 +117,7 @@ class World {
     })
     this.disk = new Disk({
       onForgotten: (_life, storeId) => this.forgotten(storeId),
-      onRemoval: (_life, at) => this.evidence.saveRemoval(at),
+      onRemoval: (_life, removal) => this.evidence.saveRemoval(removal),
       onSnapshotSaved: () => this.evidence.save()
     })
     for (const { at, event } of plan.steps) this.at(at, () => this.apply(event))
@@ -389,7 +392,9 @@ class World {
       ({ administration }) => administration.resume(id, operator),
       (exit) => {
         // What is neither paused nor known any more is not paused.
-        const isUnknown = Exit.isFailure(exit) && Cause.isFailure(exit.cause)
+        const isUnknown =
+          Exit.isFailure(exit) &&
+          Chunk.some(Cause.failures(exit.cause), ({ _tag }) => _tag === "UnknownWorkspace")
         if (Exit.isSuccess(exit) || isUnknown) this.paused.delete(id ?? "")
       }
     )
@@ -399,14 +404,17 @@ class World {
   private approve(isRight: (id: string) => boolean): void {
     this.life?.ask(
       ({ administration }) =>
-        Effect.flatMap(administration.plan, ({ guard }): Effect.Effect<void, PlanMismatch> => {
-          if (guard.planHash === null || !guard.storeIds.every(isRight)) return Effect.void
-          // Known from the moment at which it may take effect.
-          this.evidence.approve(guard.storeIds, this.time.wall + APPROVAL_MS)
-          return Effect.tapError(Effect.asVoid(administration.approve(guard.planHash, operator)), () =>
-            Effect.sync(() => this.evidence.revoke(guard.storeIds))
-          )
-        }),
+        Effect.flatMap(
+          administration.plan,
+          ({ guard }): Effect.Effect<void, PlanMismatch | StateWriteFailed> => {
+            if (guard.planHash === null || !guard.storeIds.every(isRight)) return Effect.void
+            // Known from the moment at which it may take effect.
+            this.evidence.approve(guard.storeIds, this.time.wall + APPROVAL_MS)
+            return Effect.tapError(Effect.asVoid(administration.approve(guard.planHash, operator)), () =>
+              Effect.sync(() => this.evidence.revoke(guard.storeIds))
+            )
+          }
+        ),
       () => undefined
     )
   }

@@ -3,7 +3,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { ApproveAnswer, PauseAnswer, ResumeAnswer } from "../../http/api/AdminViews.ts"
+import { ApproveAnswer, PauseAnswer, RejectAnswer, ResumeAnswer } from "../../http/api/AdminViews.ts"
 import { connect, show, view, WrongUsage } from "../Environment.ts"
 import { summaries } from "../summaries.ts"
 import { count, parseDuration } from "../Words.ts"
@@ -68,6 +68,20 @@ export const resume = Command.make("resume", { ...view, id: optionalId }, (optio
 ).pipe(Command.withDescription(summaries.resume))
 
 const hash = Args.text({ name: "hash" }).pipe(Args.withDescription("the plan's hash, as wso diff shows it"))
+
+export const reject = Command.make("reject", { ...view, hash }, (options) =>
+  Effect.gen(function* () {
+    const client = yield* connect(options)
+    const body = JSON.stringify({ planHash: options.hash })
+    const answer = yield* client.ask(RejectAnswer, { method: "POST", path: "/admin/removals/reject", body })
+    yield* show(options.output, answer, ({ storeIds }) =>
+      [
+        `Rejected: ${count(storeIds.length, "workspace")} stay${storeIds.length === 1 ? "s" : ""} monitored until there is newer evidence.`,
+        ...storeIds.map((storeId) => `- ${storeId}`)
+      ].join("\n")
+    )
+  })
+).pipe(Command.withDescription(summaries.reject))
 
 export const approve = Command.make("approve", { ...view, hash }, (options) =>
   Effect.gen(function* () {

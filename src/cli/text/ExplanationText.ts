@@ -14,7 +14,7 @@ const sourceNames: Readonly<Record<Why["desired"]["source"], string>> = {
   none: "nothing yet"
 }
 
-const desiredSentence = ({ desired }: Why): string => {
+const desiredSentence = ({ desired, monitored }: Why): string => {
   const age = desired.ageMs === null ? "" : `, read ${duration(desired.ageMs)} ago`
   const from = `according to ${sourceNames[desired.source]}${age}${desired.fresh ? "" : ", which is stale"}`
   if (desired.pinned) return "It is desired: STORE_IDS names it."
@@ -22,7 +22,7 @@ const desiredSentence = ({ desired }: Why): string => {
     case "present":
       return `It is desired, ${from}.`
     case "unknown":
-      return desired.wasKnown === true
+      return desired.wasKnown === true && !monitored
         ? `It is not desired any more: it was monitored here, and has been stopped, ${from}.`
         : `It is not desired: the list does not have it, ${from}.`
     case "absent":

@@ -18,6 +18,27 @@ const lines = (
   ...(total > rows.length ? [`${sign} … and ${total - rows.length} more`] : [])
 ]
 
+/** One line: what holds it, what speaks for its removal, when it was last used, and what ends the hold. */
+const heldText = (one: (typeof Plan.Type)["held"][number], now: number): string => {
+  const who = one.deletedBy == null ? "" : ` by ${one.deletedBy}`
+  const when = one.deletedAt ?? one.evidenceSince
+  const evidence =
+    one.evidence === "deleted"
+      ? `deleted${who}${when == null ? "" : ` ${relative(when, now)}`}`
+      : one.evidence === "absent"
+        ? `missing${when == null ? "" : ` since ${relative(when, now)}`}`
+        : null
+  return [
+    `held: ${one.reason}`,
+    evidence,
+    one.lastActivityAt == null ? null : `last active ${relative(one.lastActivityAt, now)}`,
+    one.rejectedBy == null ? null : `kept by ${one.rejectedBy}`,
+    one.reason === "guard" || one.endsWhen === undefined ? null : `ends when ${one.endsWhen}`
+  ]
+    .filter((part) => part !== null)
+    .join(", ")
+}
+
 export const planText = (plan: typeof Plan.Type, now: number, paint: Paint): string => {
   const { add, counts, guard, held, paused, remove, waiting } = plan
   const because = ({ because: why, storeId }: { readonly because: string; readonly storeId: string }) => ({
@@ -30,7 +51,7 @@ export const planText = (plan: typeof Plan.Type, now: number, paint: Paint): str
     ...lines(
       "!",
       "warning",
-      held.map(({ reason, storeId }) => ({ storeId, why: `held: ${reason}` })),
+      held.map((one) => ({ storeId: one.storeId, why: heldText(one, now) })),
       counts.held,
       paint
     ),
@@ -53,7 +74,7 @@ export const planText = (plan: typeof Plan.Type, now: number, paint: Paint): str
     guard.planHash === null
       ? []
       : [
-          `The removal guard holds ${guard.storeIds.length} removals (${guard.reason ?? "limit"}). If they are right: wso approve ${guard.planHash}`
+          `The removal guard holds ${guard.storeIds.length} removals (${guard.reason ?? "limit"}). If they are right: wso approve ${guard.planHash}; to keep them: wso reject ${guard.planHash}. Time alone ends nothing.`
         ]
   const stale = plan.desired.fresh ? [] : ["The desired set is stale: the source has not answered of late."]
   const summary = plan.differs

@@ -13,6 +13,7 @@ import {
   DryRunAnswer,
   PauseAnswer,
   PlanChanged,
+  RejectAnswer,
   ReconcileAnswer,
   ReconcileFailure,
   ReconcileOneAnswer,
@@ -74,10 +75,27 @@ const approve = HttpApiEndpoint.post("approve", "/admin/removals/approve")
   .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(PlanChanged, { status: 409 })
+  .addError(ErrorBody, { status: 503 })
   .annotateContext(
     OpenApi.annotations({
       summary: "Let the removals of exactly this held plan pass the guard",
       description: "409 when the plan has changed since it was shown.",
+      override: adminOnly
+    })
+  )
+
+const reject = HttpApiEndpoint.post("reject", "/admin/removals/reject")
+  .setPayload(ApproveRequest)
+  .addSuccess(RejectAnswer)
+  .addError(ErrorBody, { status: 400 })
+  .addError(ErrorBody, { status: 401 })
+  .addError(PlanChanged, { status: 409 })
+  .addError(ErrorBody, { status: 503 })
+  .annotateContext(
+    OpenApi.annotations({
+      summary: "Keep the workspaces of exactly this held plan",
+      description:
+        "They stay monitored, over restarts too, until they come back or the source has newer evidence of their removal. 409 when the plan has changed since it was shown.",
       override: adminOnly
     })
   )
@@ -107,6 +125,7 @@ const pause = HttpApiEndpoint.post("pause", "/admin/pause")
   .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 404 })
+  .addError(ErrorBody, { status: 503 })
   .annotateContext(
     OpenApi.annotations({
       summary: "Pause the loop, or one workspace",
@@ -126,6 +145,7 @@ const resume = HttpApiEndpoint.post("resume", "/admin/resume")
   .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
   .addError(ErrorBody, { status: 404 })
+  .addError(ErrorBody, { status: 503 })
   .annotateContext(
     OpenApi.annotations({
       summary: "Resume the loop, or one workspace",
@@ -187,6 +207,7 @@ export class AdminApi extends HttpApiGroup.make("admin")
   .add(reconcile)
   .add(plan)
   .add(approve)
+  .add(reject)
   .add(pause)
   .add(resume)
   .add(audit)

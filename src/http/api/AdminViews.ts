@@ -55,6 +55,12 @@ export const ApproveAnswer = Schema.Struct({
   storeIds: Schema.Array(Schema.String)
 }).annotations({ identifier: "ApproveAnswer" })
 
+export const RejectAnswer = Schema.Struct({
+  status: Schema.Literal("rejected"),
+  planHash: Schema.String,
+  storeIds: Schema.Array(Schema.String)
+}).annotations({ identifier: "RejectAnswer" })
+
 export const PlanChanged = Schema.Struct({
   currentPlanHash: Schema.NullOr(Schema.String),
   ...ErrorBody.fields

@@ -113,6 +113,7 @@ const lockdown = HttpApiEndpoint.post("lockdown", LOCKDOWN_PATH)
   .addSuccess(LockdownAnswer)
   .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
+  .addError(ErrorBody, { status: 503 })
   .annotateContext(
     OpenApi.annotations({
       summary: "Refuse whatever would change anything, until it is lifted",
@@ -127,6 +128,7 @@ const lift = HttpApiEndpoint.del("lift", LOCKDOWN_PATH)
   .addSuccess(LiftAnswer)
   .addError(ErrorBody, { status: 400 })
   .addError(ErrorBody, { status: 401 })
+  .addError(ErrorBody, { status: 503 })
   .annotateContext(
     OpenApi.annotations({
       summary: "Lift the lockdown",

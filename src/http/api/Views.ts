@@ -28,6 +28,23 @@ export const Pause = Schema.Struct({
   expiresAt: Nullable.time
 }).annotations({ identifier: "Pause" })
 
+const PlanHeld = Schema.Struct({
+  storeId: Schema.String,
+  reason: Schema.String,
+  evidence: Schema.optional(
+    Schema.NullOr(Schema.Literal("deleted", "absent")).annotations({
+      description: "what speaks for its removal; null where it is not about a removal"
+    })
+  ),
+  evidenceSince: Schema.optional(Nullable.time),
+  deletedBy: Schema.optional(Nullable.string),
+  deletedAt: Schema.optional(Nullable.time),
+  lastActivityAt: Schema.optional(Nullable.time),
+  heldSince: Schema.optional(Nullable.time),
+  rejectedBy: Schema.optional(Nullable.string),
+  endsWhen: Schema.optional(Schema.String.annotations({ description: "what ends the hold" }))
+}).annotations({ identifier: "PlanHeld" })
+
 /** What would be done now. */
 export const Plan = Schema.Struct({
   desired: Desired,
@@ -35,7 +52,7 @@ export const Plan = Schema.Struct({
   counts: Schema.Struct({ add: Schema.Int, remove: Schema.Int, held: Schema.Int, waiting: Schema.Int }),
   add: Schema.Array(Schema.Struct({ storeId: Schema.String, because: Schema.String })),
   remove: Schema.Array(Schema.Struct({ storeId: Schema.String, because: Schema.String })),
-  held: Schema.Array(Schema.Struct({ storeId: Schema.String, reason: Schema.String })),
+  held: Schema.Array(PlanHeld),
   waiting: Schema.Array(Schema.Struct({ storeId: Schema.String, reason: Schema.String, until: IsoTime })),
   guard: Schema.Struct({
     tripped: Schema.Boolean,
@@ -43,6 +60,7 @@ export const Plan = Schema.Struct({
     planHash: Nullable.string,
     storeIds: Schema.Array(Schema.String),
     limit: Schema.Number,
+    deleteLimit: Schema.optional(Schema.Number),
     recentRemovals: Schema.Number
   }),
   paused: Schema.Array(Pause)

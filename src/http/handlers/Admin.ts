@@ -20,12 +20,13 @@ import {
   type RunInFlight,
   type RunTooSoon
 } from "../../orchestration/Operations.ts"
+import type { StateWriteFailed } from "../../orchestration/StateStore.ts"
 import { Administrators } from "../Administrators.ts"
 import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { ApproveRequest, AuditQuery, PauseBody, ReconcileQuery, ResumeBody } from "../api/AdminApi.ts"
 import { decodeQuery, noFilter } from "../api/Query.ts"
-import { badRequest, Refusal } from "../Refusal.ts"
+import { badRequest, Refusal, stateUnavailable } from "../Refusal.ts"
 import { noBody, noInput, readBody } from "../RequestBody.ts"
 
 /** Named as the runbook names it, in the log and in the tags of an error report. */
@@ -34,12 +35,16 @@ const MANUAL_TRIGGER = "workspace_reconciler.manual_trigger"
 type RunError = ReconcilerDisabled | RunInFlight | RunTooSoon | RunFailed
 
 /** Where a call says that the workspace may be unknown, for the sentence of its refusal. */
-const unknownWorkspace = (how: string) => (): Refusal =>
-  new Refusal({
-    status: 404,
-    code: "WORKSPACE_NOT_FOUND",
-    message: `No workspace of this id is known: check the id (GET /stores lists the known ones). ${how}`
-  })
+const unknownWorkspace =
+  (how: string) =>
+  (error: UnknownWorkspace | StateWriteFailed): Refusal =>
+    error._tag === "StateWriteFailed"
+      ? stateUnavailable
+      : new Refusal({
+          status: 404,
+          code: "WORKSPACE_NOT_FOUND",
+          message: `No workspace of this id is known: check the id (GET /stores lists the known ones). ${how}`
+        })
 const inQuery = unknownWorkspace("For one that does not exist yet: allowUnknown=true.")
 const inBody = unknownWorkspace('For one that does not exist yet: "allowUnknown": true.')
 const notPaused = unknownWorkspace("No pause of it stands either.")
@@ -99,16 +104,18 @@ const logError = (error: RunError) =>
       })
     : Effect.logInfo(MANUAL_TRIGGER, { outcome: "refused", reason: error._tag, durationMs: 0 })
 
-const planChanged = ({ currentHash }: PlanMismatch): Refusal =>
-  new Refusal({
-    status: 409,
-    code: "PLAN_CHANGED",
-    message:
-      currentHash === null
-        ? "No plan is held any more: there is nothing to approve."
-        : "The held plan is not the one that was shown: look at it again.",
-    details: { currentPlanHash: currentHash }
-  })
+const undecided = (error: PlanMismatch | StateWriteFailed): Refusal =>
+  error._tag === "StateWriteFailed"
+    ? stateUnavailable
+    : new Refusal({
+        status: 409,
+        code: "PLAN_CHANGED",
+        message:
+          error.currentHash === null
+            ? "No plan is held any more: there is nothing to decide."
+            : "The held plan is not the one that was shown: look at it again.",
+        details: { currentPlanHash: error.currentHash }
+      })
 
 const unknownBreaker = ({ known }: UnknownBreaker): Refusal =>
   new Refusal({
@@ -150,7 +157,7 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
             .reconcileOne(storeId, actor, which)
             .pipe(
               Effect.mapError((error: ReconcilerDisabled | UnknownWorkspace) =>
-                error._tag === "UnknownWorkspace" ? inQuery() : refusalOf(error)
+                error._tag === "UnknownWorkspace" ? inQuery(error) : refusalOf(error)
               )
             )
         )
@@ -185,8 +192,15 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
     const approve = Effect.gen(function* () {
       const actor = yield* administrators.require
       const { planHash } = yield* readBody(ApproveRequest)
-      const approved = yield* Effect.mapError(administration.approve(planHash, actor), planChanged)
+      const approved = yield* Effect.mapError(administration.approve(planHash, actor), undecided)
       return json({ status: "approved", ...approved })
+    })
+
+    const reject = Effect.gen(function* () {
+      const actor = yield* administrators.require
+      const { planHash } = yield* readBody(ApproveRequest)
+      const rejected = yield* Effect.mapError(administration.reject(planHash, actor), undecided)
+      return json({ status: "rejected", ...rejected })
     })
 
     const pause = Effect.gen(function* () {
@@ -245,6 +259,7 @@ export const layer = HttpApiBuilder.group(Api, "admin", (handlers) =>
       .handleRaw("reconcile", () => answer(reconcile))
       .handleRaw("plan", () => answer(plan))
       .handleRaw("approve", () => answer(approve))
+      .handleRaw("reject", () => answer(reject))
       .handleRaw("pause", () => answer(pause))
       .handleRaw("resume", () => answer(resume))
       .handleRaw("audit", () => answer(audit))

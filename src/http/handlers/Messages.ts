@@ -14,7 +14,7 @@ import { answer, json } from "../Answer.ts"
 import { Api } from "../Api.ts"
 import { MessagesQuery } from "../api/MessagesApi.ts"
 import { decodeQuery } from "../api/Query.ts"
-import { badRequest, Refusal } from "../Refusal.ts"
+import { badRequest, Refusal, stateUnavailable } from "../Refusal.ts"
 import { noInput } from "../RequestBody.ts"
 
 const DEFAULT_PAGE = 100
@@ -50,11 +50,7 @@ const refusalOf = (error: UnknownMessage | NotParked | LedgerError): Refusal => 
         details: { state: error.state }
       })
     case "LedgerError":
-      return new Refusal({
-        status: 503,
-        code: "STATE_UNAVAILABLE",
-        message: "The server's own state cannot be read or written: see GET /health/db."
-      })
+      return stateUnavailable
   }
 }
 

@@ -11,6 +11,7 @@ import { Api } from "../Api.ts"
 import { noFilter } from "../api/Query.ts"
 import { LiftBody, LockdownBody } from "../api/SecurityApi.ts"
 import { Limits } from "../Limits.ts"
+import { stateUnavailable } from "../Refusal.ts"
 import { readBody } from "../RequestBody.ts"
 
 export const layer = HttpApiBuilder.group(Api, "security", (handlers) =>
@@ -35,14 +36,20 @@ export const layer = HttpApiBuilder.group(Api, "security", (handlers) =>
     const lockdown = Effect.gen(function* () {
       const actor = yield* administrators.require
       const { reason } = yield* readBody(LockdownBody)
-      const { isNew, lockdown: standing } = yield* administration.lockDown(reason, actor)
+      const { isNew, lockdown: standing } = yield* Effect.mapError(
+        administration.lockDown(reason, actor),
+        () => stateUnavailable
+      )
       return json({ status: isNew ? "locked_down" : "already_locked_down", lockdown: standing })
     })
 
     const lift = Effect.gen(function* () {
       const actor = yield* administrators.require
       const { reason } = yield* readBody(LiftBody)
-      const lifted = yield* administration.liftLockdown(reason, actor)
+      const lifted = yield* Effect.mapError(
+        administration.liftLockdown(reason, actor),
+        () => stateUnavailable
+      )
       return json({ status: lifted === null ? "not_locked_down" : "lifted", lockdown: lifted })
     })
 

@@ -340,7 +340,7 @@ describe("wso explain", () => {
         observed: { ...explanation.observed, isConnected: false, processing: false }
       },
       [
-        "nobody has spoken of it",
+        "the list does not have it",
         "the last snapshot",
         "does not hear its backend",
         "its messages are not processed"

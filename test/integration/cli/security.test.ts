@@ -63,7 +63,7 @@ describe("wso limits", () => {
     const { code, out } = await wso(url, "limits")
     expect(code).toBe(0)
     expect(out).toMatch(/^LIMIT +USED +OF +IN +FREE +BUSIEST +REJECTED$/m)
-    expect(out).toMatch(/^read +1 +10 +1m +in \S+ +127\.0\.0\.1 +0$/m)
+    expect(out).toMatch(/^read +1 +10 +1m +in \S+ +127\.0\.0\.1 \(proven\) +0$/m)
     expect(out).toMatch(/^webhook +0 +\d+ +1s +- +- +0$/m)
   })
 })

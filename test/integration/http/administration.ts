@@ -120,6 +120,7 @@ export const quietAdministration: AdministrationService = {
   plan: Effect.succeed(converged),
   planOne: () => Effect.succeed(converged),
   reconcileOne: () => Effect.succeed({ status: "already_monitored" }),
+  reject: (planHash) => Effect.succeed({ planHash, storeIds: [] }),
   approve: (planHash) => Effect.succeed({ planHash, storeIds: [] }),
   pause: ({ reason, storeId }, actor) =>
     Effect.succeed({ storeId, reason, actor: actor.name, since: T, expiresAt: null }),

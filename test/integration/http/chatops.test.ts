@@ -255,7 +255,9 @@ describe("a command that reads", () => {
     expect(content).toContain("more lines: wso shows all.")
     // Every foreign word is within code, where it mentions nobody.
     expect(content.replace(/`[^`\n]*`/g, "")).not.toMatch(/[@<#😀\u202e]/u)
-    expect(contentOf(await send(url, command("explain", ["id", "ws-unknown"])))).toContain("Nobody has ever")
+    expect(contentOf(await send(url, command("explain", ["id", "ws-unknown"])))).toContain(
+      "does not know this workspace"
+    )
   })
 
   it("refuses an id that is none, giant or not, without repeating it", async () => {

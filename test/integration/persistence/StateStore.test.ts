@@ -1,5 +1,6 @@
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import { describe, expect } from "vitest"
 import type { AuditEntry } from "../../../src/orchestration/Audit.ts"
@@ -117,12 +118,12 @@ describe.each([
   it.effect("has the removals of the guard's window, each of them counted", () =>
     withStore(({ removals }) =>
       Effect.gen(function* () {
-        yield* removals.record(100, 0)
-        yield* removals.record(200, 0)
-        yield* removals.record(200, 0)
-        expect(yield* removals.load).toEqual([100, 200, 200])
-        yield* removals.record(300, 200)
-        expect(yield* removals.load).toEqual([200, 200, 300])
+        yield* removals.record({ at: 100, explicit: false }, 0)
+        yield* removals.record({ at: 200, explicit: false }, 0)
+        yield* removals.record({ at: 200, explicit: false }, 0)
+        expect((yield* removals.load).map(({ at }) => at)).toEqual([100, 200, 200])
+        yield* removals.record({ at: 300, explicit: false }, 200)
+        expect((yield* removals.load).map(({ at }) => at)).toEqual([200, 200, 300])
       })
     )
   )
@@ -199,7 +200,10 @@ describe("the state in SQLite, over a restart", () => {
   /** A life of a server over the folder, from start to end. */
   const life = <A>(
     folder: string,
-    live: (store: StateStore.StateStore["Type"], database: StateDatabase["Type"]) => Effect.Effect<A>
+    live: (
+      store: StateStore.StateStore["Type"],
+      database: StateDatabase["Type"]
+    ) => Effect.Effect<A, StateStore.StateWriteFailed>
   ) =>
     Effect.gen(function* () {
       return yield* live(yield* StateStore.StateStore, yield* StateDatabase)
@@ -212,8 +216,13 @@ describe("the state in SQLite, over a restart", () => {
         Effect.gen(function* () {
           yield* store.pauses.save(pause)
           yield* store.pauses.save(loopPause)
-          yield* store.removals.record(100, 0)
+          yield* store.removals.record({ at: 100, explicit: false }, 0)
           yield* store.approvals.save(approval)
+          yield* store.held.save(
+            new Set(["ws-h", "ws-r"]),
+            [{ storeId: "ws-h", since: 7, reason: "limit" }],
+            [{ storeId: "ws-r", kind: "deleted", rejectedAt: 8, actor: "ann" }]
+          )
           yield* store.audit.append(entry("loop.paused"))
           yield* store.retired.add("ws-a", 100)
           yield* store.transitions.append("ws-a", { at: 1, type: "monitoring_stopped", message: "Closed" })
@@ -222,8 +231,12 @@ describe("the state in SQLite, over a restart", () => {
       yield* life(folder, (store) =>
         Effect.gen(function* () {
           expect(yield* store.pauses.load).toEqual(expect.arrayContaining([pause, loopPause]))
-          expect(yield* store.removals.load).toEqual([100])
+          expect(yield* store.removals.load).toEqual([{ at: 100, explicit: false }])
           expect(yield* store.approvals.load).toEqual([approval])
+          expect(yield* store.held.load).toEqual([{ storeId: "ws-h", since: 7, reason: "limit" }])
+          expect(yield* store.held.rejected).toEqual([
+            { storeId: "ws-r", kind: "deleted", rejectedAt: 8, actor: "ann" }
+          ])
           expect(yield* store.retired.before(101)).toEqual(["ws-a"])
           expect(yield* store.transitions.read("ws-a", 10)).toHaveLength(1)
           yield* store.audit.append(entry("loop.resumed"))
@@ -271,7 +284,7 @@ describe("the state in SQLite, over a restart", () => {
 })
 
 describe("the state in SQLite, on a full disk", () => {
-  it.effect("fails no caller, is unhealthy until a write succeeds, and keeps the audit chain whole", () =>
+  it.effect("fails what an operator asks for and nothing else, and records it once it can, in order", () =>
     Effect.gen(function* () {
       const store = yield* StateStore.StateStore
       const database = yield* StateDatabase
@@ -280,8 +293,18 @@ describe("the state in SQLite, on a full disk", () => {
       fillDisk(database)
       const tooLarge = "x".repeat(100_000)
       yield* store.audit.append(entry("loop.resumed", tooLarge))
-      yield* store.pauses.save({ ...pause, reason: tooLarge })
-      yield* store.approvals.save({ ...approval, storeIds: [tooLarge] })
+      for (const write of [
+        store.pauses.save({ ...pause, reason: tooLarge }),
+        store.approvals.save({ ...approval, storeIds: [tooLarge] }),
+        store.lockdown.save({ reason: tooLarge, actor: "ann", since: 1 }),
+        store.held.save(
+          new Set(["ws-a"]),
+          [],
+          [{ storeId: "ws-a", kind: "absent", rejectedAt: 1, actor: tooLarge }]
+        )
+      ]) {
+        expect(Either.isLeft(yield* Effect.either(write))).toBe(true)
+      }
       yield* store.transitions.append("ws-a", { at: 1, type: "died", message: tooLarge })
       expect(yield* store.transitions.read("ws-a", 1)).toEqual([])
       expect(store.health()).toEqual({
@@ -290,10 +313,13 @@ describe("the state in SQLite, on a full disk", () => {
         lastError: "database or disk is full"
       })
       freeDisk(database)
-      yield* store.audit.append(entry("loop.resumed"))
+      yield* store.audit.append(entry("loop.paused"))
       expect(store.health().healthy).toBe(true)
-      expect(yield* store.audit.verify).toEqual({ intact: true, records: 2, firstBrokenSeq: null })
+      expect(yield* store.audit.verify).toEqual({ intact: true, records: 3, firstBrokenSeq: null })
+      const trail = yield* store.audit.read({ limit: 10, before: null, action: null })
+      expect(trail.map(({ action }) => action)).toEqual(["loop.paused", "loop.resumed", "loop.paused"])
       expect(yield* store.pauses.load).toEqual([])
+      expect(yield* store.lockdown.load).toBeUndefined()
     }).pipe(Effect.provide(sqlite))
   )
 })

@@ -106,10 +106,10 @@ describe("a blocker says what it is, until when, and what to do", () => {
       {
         reason: "guard",
         message:
-          "The removal guard holds it together with 29 others, because 30 removals exceed the 8 that a window allows.",
+          "It is missing from the directory's lists. The removal guard holds it together with 29 others, because 30 removals exceed the 8 that a window allows.",
         until: null,
         nextStep:
-          "If they are really gone: wso approve 0123456789abcdef; else mend the Auth Worker's list, and the guard lets go by itself."
+          "If they are really gone: wso approve 0123456789abcdef; to keep them: wso reject 0123456789abcdef. It is held until then, or until it comes back; time alone ends nothing."
       }
     ],
     [
@@ -117,10 +117,11 @@ describe("a blocker says what it is, until when, and what to do", () => {
       { ...gone, guardPlan: { ...guardPlan, count: 1, why: "nothing would be left" } },
       {
         reason: "guard",
-        message: "The removal guard holds it, because nothing would be left.",
+        message:
+          "It is missing from the directory's lists. The removal guard holds it, because nothing would be left.",
         until: null,
         nextStep:
-          "If it is really gone: wso approve 0123456789abcdef; else mend the Auth Worker's list, and the guard lets go by itself."
+          "If it is really gone: wso approve 0123456789abcdef; to keep it: wso reject 0123456789abcdef. It is held until then, or until it comes back; time alone ends nothing."
       }
     ],
     [
@@ -128,10 +129,11 @@ describe("a blocker says what it is, until when, and what to do", () => {
       { ...gone, guardPlan: { ...guardPlan, count: 2, why: "nothing would be left" } },
       {
         reason: "guard",
-        message: "The removal guard holds it together with 1 other, because nothing would be left.",
+        message:
+          "It is missing from the directory's lists. The removal guard holds it together with 1 other, because nothing would be left.",
         until: null,
         nextStep:
-          "If they are really gone: wso approve 0123456789abcdef; else mend the Auth Worker's list, and the guard lets go by itself."
+          "If they are really gone: wso approve 0123456789abcdef; to keep them: wso reject 0123456789abcdef. It is held until then, or until it comes back; time alone ends nothing."
       }
     ],
     [

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
@@ -80,8 +81,11 @@ describe("a lockdown", () => {
         StateStore.StateStore,
         yield* Effect.provide(StateStore.StateStore, StateStore.layerMemory)
       )
-      const life = <A>(use: (lockdown: (typeof Lockdown.Lockdown)["Service"]) => Effect.Effect<A>) =>
-        Effect.flatMap(Lockdown.Lockdown, use).pipe(Effect.provide(Lockdown.layer), Effect.provide(store))
+      const life = <A>(
+        use: (
+          lockdown: (typeof Lockdown.Lockdown)["Service"]
+        ) => Effect.Effect<A, StateStore.StateWriteFailed>
+      ) => Effect.flatMap(Lockdown.Lockdown, use).pipe(Effect.provide(Lockdown.layer), Effect.provide(store))
       const lockdown = { reason: "leak", actor: "ann", since: 5 }
       yield* life(({ lock }) => lock(lockdown))
       expect(yield* life(({ current }) => Effect.sync(current))).toEqual(lockdown)
@@ -90,23 +94,31 @@ describe("a lockdown", () => {
     })
   )
 
-  it.effect("whose writing failed stands after a restart once it has been asked for again", () =>
+  it.effect("whose writing fails is neither begun nor lifted, and says so", () =>
     Effect.gen(function* () {
       const state = yield* Effect.provide(StateStore.StateStore, StateStore.layerMemory)
       let isFull = true
+      const failing = <A>(write: Effect.Effect<A, StateStore.StateWriteFailed>) =>
+        Effect.suspend(() =>
+          isFull ? Effect.fail(new StateStore.StateWriteFailed({ write: "lockdown" })) : write
+        )
       const lockdownStore = {
-        ...state.lockdown,
-        save: (lockdown: StateStore.LockdownState) =>
-          Effect.suspend(() => (isFull ? Effect.void : state.lockdown.save(lockdown)))
+        load: state.lockdown.load,
+        save: (lockdown: StateStore.LockdownState) => failing(state.lockdown.save(lockdown)),
+        remove: failing(state.lockdown.remove)
       }
       const store = Layer.succeed(StateStore.StateStore, { ...state, lockdown: lockdownStore })
       const life = Effect.provide(Lockdown.Lockdown, Layer.provide(Lockdown.layer, store))
       const lockdown = { reason: "leak", actor: "ann", since: 5 }
-      const { lock } = yield* life
-      yield* lock(lockdown)
-      expect((yield* life).current()).toBeUndefined()
+      const { current, lift, lock } = yield* life
+      expect(Either.isLeft(yield* Effect.either(lock(lockdown)))).toBe(true)
+      expect(current()).toBeUndefined()
       isFull = false
-      expect(yield* lock({ reason: "again", actor: "bob", since: 6 })).toEqual(lockdown)
+      expect(yield* lock(lockdown)).toEqual(lockdown)
+      isFull = true
+      expect(Either.isLeft(yield* Effect.either(lift))).toBe(true)
+      expect(current()).toEqual(lockdown)
+      isFull = false
       expect((yield* life).current()).toEqual(lockdown)
     })
   )

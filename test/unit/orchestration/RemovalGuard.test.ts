@@ -21,12 +21,20 @@ const judge = (
   policy: GuardPolicy
 ) => {
   const unexplained = candidates.filter(({ explicit }) => !explicit).length
-  const verdict = judgeDue({ count: candidates.length, unexplained }, known, recent, now, policy)
+  const count = recent.filter((at) => at > now - policy.windowMs).length
+  const verdict = judgeDue(
+    { count: candidates.length, unexplained },
+    known,
+    { count, unexplained: count },
+    policy
+  )
   return { ...verdict, plan: verdict.tripped ? planOf(candidates.map(({ storeId }) => storeId)) : null }
 }
 
 const WINDOW_MS = 600_000
-const policy: GuardPolicy = { windowMs: WINDOW_MS, ...defaultLimits }
+/** One allowance for both kinds: that of absences. */
+const { alwaysAllowed, allowedRatio } = defaultLimits
+const policy: GuardPolicy = { windowMs: WINDOW_MS, alwaysAllowed, allowedRatio }
 const NOW = 10_000_000
 
 const candidatesOf = (count: number, explicit = true): ReadonlyArray<Candidate> =>
@@ -69,7 +77,10 @@ describe("RemovalGuard", () => {
         const fifth = (known + inWindow - ((known + inWindow) % 5)) / 5
         const limit = fifth > 3 ? fifth : 3
         const isLimit = candidates.length >= 1 && candidates.length > limit - inWindow
-        const isEverything = candidates.length === known && !candidates.every(({ explicit }) => explicit)
+        const isEverything =
+          candidates.length === known &&
+          candidates.length > 0 &&
+          (!candidates.every(({ explicit }) => explicit) || candidates.length > 3)
         expect(verdict).toMatchObject({
           limit,
           recent: inWindow,
@@ -158,6 +169,48 @@ describe("RemovalGuard", () => {
     const at = (now: number) => judge(candidatesOf(1), 10, recent, now, policy).tripped
     expect(at(NOW + WINDOW_MS - 1)).toBe(true)
     expect(at(NOW + WINDOW_MS)).toBe(false)
+  })
+})
+
+describe("the two allowances", () => {
+  const both: GuardPolicy = { windowMs: WINDOW_MS, ...defaultLimits }
+  const judgeBoth = (
+    absent: number,
+    deleted: number,
+    known: number,
+    earlier = { count: 0, unexplained: 0 }
+  ) => judgeDue({ count: absent + deleted, unexplained: absent }, known, earlier, both)
+
+  it("let more deletions pass than absences, and hold both above their own", () => {
+    expect(judgeBoth(3, 0, 20).tripped).toBe(false)
+    expect(judgeBoth(5, 0, 20).reason).toBe("limit")
+    expect(judgeBoth(0, 10, 20).tripped).toBe(false)
+    expect(judgeBoth(0, 11, 20).reason).toBe("limit")
+    expect(judgeBoth(0, 11, 40).tripped).toBe(false)
+    expect(judgeBoth(0, 21, 40).reason).toBe("limit")
+  })
+
+  it("count deletions against the wider one alone, and both kinds together against it", () => {
+    expect(judgeBoth(3, 7, 15).tripped).toBe(false)
+    expect(judgeBoth(3, 8, 15).tripped).toBe(true)
+    expect(judgeBoth(3, 0, 15, { count: 6, unexplained: 0 }).tripped).toBe(false)
+    expect(judgeBoth(3, 0, 15, { count: 1, unexplained: 1 }).tripped).toBe(true)
+  })
+
+  it("hold everything at once, but a last few that the feed names", () => {
+    expect(judgeBoth(0, 3, 3).tripped).toBe(false)
+    expect(judgeBoth(0, 4, 4).reason).toBe("everything")
+    expect(judgeBoth(1, 0, 1).reason).toBe("everything")
+  })
+
+  it("never hold less by absence than by deletion", () => {
+    fc.assert(
+      fc.property(fc.nat(50), fc.nat(50), fc.nat(200), (one, other, more) => {
+        const known = one + other + more
+        const isHeld = judgeBoth(0, one + other, known).tripped
+        if (isHeld) expect(judgeBoth(one, other, known).tripped).toBe(true)
+      })
+    )
   })
 })
 
