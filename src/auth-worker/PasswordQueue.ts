@@ -82,9 +82,9 @@ export const make = (): Context.Tag.Service<PasswordQueue> => {
         let isRunning = false
         const turn = Effect.gen(function* () {
           for (;;) {
-            const sinceLast = (yield* Clock.currentTimeMillis) - lane.lastAt
-            // A clock that was set back makes nobody wait for long.
-            const isPaced = !slow || sinceLast >= slowGuessMs || sinceLast < 0
+            const now = yield* Clock.currentTimeMillis
+            // workerd has no other clock. One that was set back ends the wait.
+            const isPaced = !slow || now >= lane.lastAt + slowGuessMs || now < lane.lastAt
             if (lane.tickets[0] === ticket && isPaced && running < maxRunning) break
             yield* Effect.sleep(pollMs)
           }

@@ -31,7 +31,7 @@ const Interrupt = Schema.Struct({ _tag: Schema.Literal("Interrupt"), requestId: 
 const Other = Schema.Struct({ _tag: Schema.Literal("Ack", "Ping", "Eof") })
 
 const Message = Schema.Union(Pull, Push, Interrupt, Other)
-export type Pull = typeof Pull.Type
+type Pull = typeof Pull.Type
 export type Push = typeof Push.Type
 export type Message = typeof Message.Type
 
