@@ -119,11 +119,14 @@ it("does not tell of it again after a crash, and lists it", async () => {
 
 it("says that it is over once the removals are approved, and nothing else about it", async () => {
   const { guard } = (await ask("/admin/plan")) as { readonly guard: { readonly planHash: string } }
-  expect(await ask("/admin/removals/approve", { method: "POST", body: JSON.stringify(guard) })).toMatchObject(
-    {
-      status: "approved"
-    }
-  )
+  expect(
+    await ask("/admin/removals/approve", {
+      method: "POST",
+      body: JSON.stringify({ planHash: guard.planHash })
+    })
+  ).toMatchObject({
+    status: "approved"
+  })
   await eventually("it is over", () => aboutGuard().some(({ type }) => type === "incident.resolved"))
   const told = aboutGuard()
   expect(told.map(({ type }) => type)).toEqual(["incident.opened", "incident.resolved"])

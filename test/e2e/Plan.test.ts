@@ -3,7 +3,12 @@ import { expect, it } from "vitest"
 import { eventually } from "../support/Eventually.ts"
 import { temporaryFolder } from "../support/Program.ts"
 import { startServer, type RunningServer } from "../support/RunningServer.ts"
-import { startSickAuthWorker, workspaceIds, type SickAuthWorker } from "../support/SickAuthWorker.ts"
+import {
+  startSickAuthWorker,
+  TEST_TOKEN,
+  workspaceIds,
+  type SickAuthWorker
+} from "../support/SickAuthWorker.ts"
 
 /** So long that only the first run, and those by hand, take place. */
 const HOUR = "3600000"
@@ -79,7 +84,9 @@ const parseHealth: (text: string) => Health = JSON.parse
 const parseStores: (text: string) => Stores = JSON.parse
 const parseRun: (text: string) => Run = JSON.parse
 
-const textOf = async (server: RunningServer, path: string) => (await fetch(server.client.url + path)).text()
+/** With the token: without it, `/health` may be half a second old. */
+const textOf = async (server: RunningServer, path: string) =>
+  (await fetch(server.client.url + path, { headers: { "X-Server-Token": TEST_TOKEN } })).text()
 const healthOf = async (server: RunningServer) => parseHealth(await textOf(server, "/health"))
 const storesOf = async (server: RunningServer) => parseStores(await textOf(server, "/stores"))
 

@@ -67,6 +67,7 @@ describe("wso verify", () => {
       "source",
       "reconciliation",
       "counts",
+      "server checks",
       "store-open-once",
       "desired-equals-observed",
       "figures-are-true",
@@ -154,7 +155,7 @@ describe("wso report daily", () => {
     expect(text.out).toMatch(/^(OK|WARN|FAIL): /)
     expect(text.out).toMatch(/^convergence +OK +\d of \d monitored, drift 0/m)
     expect(markdown.out).toMatch(/^\| convergence \| OK \| \d of \d monitored, drift 0 \|/m)
-    expect(json.out).toContain('"check": "removal guard"')
+    expect(json.out).toContain('"check": "removal-guard"')
   })
 
   it("says with exit code 3 that no server answers", async () => {

@@ -19,6 +19,9 @@ const edited =
   }
 
 /** What a sick source has been seen to answer. */
+/** What a server proves itself with where a test does not say otherwise. */
+export const TEST_TOKEN = "bypass-token-of-the-test"
+
 export const sicknesses = {
   "answers 500": send("Internal Server Error", 500, "text/plain"),
   "answers 403": send('{"error":"Forbidden"}', 403),
@@ -70,7 +73,7 @@ const listOf = (workspaces: ReadonlySet<string>): string => {
 
 export const startSickAuthWorker = async (
   workspaces: Iterable<string> = [],
-  token = "bypass-token-of-the-test"
+  token = TEST_TOKEN
 ): Promise<SickAuthWorker> => {
   const existing = new Set(workspaces)
   let answer: Answer | undefined
