@@ -414,7 +414,8 @@ export const make = (options: Options) =>
         const isPartial = run.failed.size > 0 || run.held.length > 0
         return {
           status: isPartial ? ("partial" as const) : ("completed" as const),
-          durationMs: Math.round(yield* elapsedMs),
+          // The figure that /health shows for the same run.
+          durationMs: reconciler.state().lastDurationMs ?? Math.round(yield* elapsedMs),
           driftCount: run.driftCount,
           result: runResult(run),
           incidentDashboardUrl,
